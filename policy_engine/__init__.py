@@ -1,0 +1,1 @@
+"""Policy as code between AI agents and the real world."""

@@ -1,0 +1,195 @@
+"""The compiled policy: what the compiler hands to the runtime, complete and immutable. The two meet nowhere else.
+
+A *batch* is a row of conditions that one generated function evaluates together; bit `i` of its answer means condition
+`i` holds (or was an error whose safe side is to hold), bit `len(batch) + i` that it was an error.
+Generated functions take `(args, principal, environment)`, see `semantics/activation.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any, Literal as OneOf, TypeAlias
+
+from policy_engine.base.source import Span
+from policy_engine.semantics.ast.expressions import Expr
+from policy_engine.semantics.ast.policy import PathStep
+from policy_engine.semantics.types import RecordType, Type
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """An expression evaluated on its own. `function` names its generated twin in the policy's code."""
+
+    expression: Expr
+    function: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Conditions evaluated together. `on_error[i]` is the bit that an error of condition `i` sets."""
+
+    conditions: tuple[Expr, ...]
+    on_error: tuple[bool, ...]
+    function: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """A `because` or `detail`: literal pieces and `{…}` values in turn. Only values that leak nothing were let in."""
+
+    parts: tuple[str | Value, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainPath:
+    """Where a rewrite, redaction or label acts: root `args`, `result`, `answer` …; a step None is `[*]`."""
+
+    root: str
+    steps: tuple[PathStep, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetStep:
+    """`set PATH to VALUE`."""
+
+    path: PlainPath
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RedactStep:
+    """`redact PATH with VALUE`; no replacement = the empty value of its kind."""
+
+    path: PlainPath
+    replacement: Value | None
+
+
+Step: TypeAlias = SetStep | RedactStep
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledTier:
+    """`to COUNT of QUEUE where … within …`; `where` reads `approver` besides the names of the call."""
+
+    count: int
+    queue: str
+    where: Value | None
+    within_nanos: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledOtherwise:
+    """What follows silence or failure. Which fields are filled follows from `kind`.
+
+    reply: `value`; set: `steps`; call: `tool`, `value` (a map of arguments, or None = the same); retry: `times`, `then`;
+    escalate: `ladder`.
+    """
+
+    kind: OneOf["deny", "withhold", "reply", "set", "call", "retry", "escalate"]
+    value: Value | None = None
+    steps: tuple[SetStep, ...] = ()
+    tool: str | None = None
+    times: int = 0
+    then: CompiledOtherwise | None = None
+    ladder: CompiledLadder | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledLadder:
+    """Tiers in the order they are asked; `otherwise` None = deny."""
+
+    tiers: tuple[CompiledTier, ...]
+    otherwise: CompiledOtherwise | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRule:
+    """One rule as it stands for one tool or event. Its condition sits in the plan's batch at the same index.
+
+    `condition` is `when && !unless && …` with `let` expanded, and `param`, data and groups put in as literals; a rule
+    without guards has the literal true. For `validate` it is the *failure*: guards hold and a requirement does not.
+    """
+
+    id: str
+    kind: OneOf["allow", "deny", "escalate", "rewrite", "label", "declassify", "validate"]
+    layer: int
+    observe: bool
+    condition: Expr
+    span: Span
+    because: Message | None = None
+    detail: Message | None = None
+    tags: tuple[str, ...] = ()
+    ladder: CompiledLadder | None = None
+    steps: tuple[Step, ...] = ()
+    labels: tuple[str, ...] = ()
+    paths: tuple[PlainPath, ...] = ()
+    otherwise: CompiledOtherwise | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """Rules of one plan that are evaluated together, sorted by (id, place), and their batch."""
+
+    rules: tuple[CompiledRule, ...]
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToolPlan:
+    """Everything the runtime needs for one tool.
+
+    `input` None = no schema: any arguments within the limits. `rewrites` act on `args` before `decide`
+    (allow, deny, escalate); `result` holds validate, label, declassify and rewrites of `result`.
+    """
+
+    name: str
+    input: RecordType | None
+    output: Type
+    annotations: Mapping[str, Any]
+    rewrites: Section
+    decide: Section
+    result: Section
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventPlan:
+    """The same for an event such as `@answer`: `rewrites` of its fields, `decide` (deny, escalate), `result` (validate, label)."""
+
+    name: str
+    rewrites: Section
+    decide: Section
+    result: Section
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledLayer:
+    """One layer: the policy itself (index 0) or one above it. `default` says what a call is that no rule grants."""
+
+    name: str
+    default: OneOf["deny", "abstain", "escalate"]
+    ladder: CompiledLadder | None
+    hint: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledPolicy:
+    """A whole policy with its layers. `code` defines every generated function; `constants` is the namespace it runs in.
+
+    `records` maps principal, context, agent, approver to the records each declared shape demands (a value must fit
+    all). `digest` is the SHA-256 (hex) of all sources, data, schemas, params and the engine's version.
+    """
+
+    name: str
+    version: str | None
+    digest: str
+    layers: tuple[CompiledLayer, ...]
+    tools: Mapping[str, ToolPlan]
+    events: Mapping[str, EventPlan]
+    records: Mapping[str, tuple[RecordType, ...]]
+    labels: tuple[str, ...]
+    queues: tuple[str, ...]
+    params: Mapping[str, Any]
+    code: CodeType
+    constants: Mapping[str, Any]
