@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal as OneOf, TypeAlias
+from typing import Any, Literal as OneOf, Protocol, TypeAlias
 
 from policy_engine.base.errors import ErrorKind
+from policy_engine.base.values import outward
 
 Phase: TypeAlias = OneOf["call", "result", "event"]
 CallEffect: TypeAlias = OneOf["allow", "deny", "escalate"]
@@ -83,3 +84,139 @@ class Degradation:
     tool: str | None = None
     args: dict[str, Any] | None = None
     times: int | None = None
+
+
+class DecisionDetails(Protocol):
+    """Works out the parts of a decision that few callers read. Pure: asked twice, it answers the same."""
+
+    def reason(self) -> str:
+        """Said to the agent."""
+        ...
+
+    def detail(self) -> str:
+        """Said to operator and approver only."""
+        ...
+
+    def hint(self) -> str | None:
+        """The nearest call that would pass."""
+        ...
+
+    def errors(self) -> tuple[RuleError, ...]:
+        """Conditions that came to an error."""
+        ...
+
+
+class Decision:
+    """The engine's answer to one call, result or event. Immutable.
+
+    `effect` is what to do; `rules` the ids of all matching rules of that effect, sorted; `observed` the ids of
+    `observe` rules that matched; `obligations` what the host owes; `degradation` what happens instead of a refused
+    call or a failed output. `reason`, `detail`, `hint` and `errors` are worked out when first read.
+    `policy_digest` names the exact policy that decided.
+    """
+
+    __slots__ = (
+        "_args", "_details", "_result", "degradation", "effect", "obligations", "observed", "phase",
+        "policy_digest", "rules", "tool",
+    )  # fmt: skip
+
+    effect: Effect
+    phase: Phase
+    tool: str
+    rules: tuple[str, ...]
+    observed: tuple[str, ...]
+    obligations: tuple[Obligation, ...]
+    degradation: Degradation | None
+    policy_digest: str
+
+    def __init__(
+        self,
+        effect: Effect,
+        phase: Phase,
+        tool: str,
+        *,
+        args: dict[str, Any] | None,
+        rules: tuple[str, ...],
+        details: DecisionDetails,
+        policy_digest: str,
+        observed: tuple[str, ...] = (),
+        obligations: tuple[Obligation, ...] = (),
+        degradation: Degradation | None = None,
+        result: Any = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "effect", effect)
+        put(self, "phase", phase)
+        put(self, "tool", tool)
+        put(self, "_args", args)
+        put(self, "rules", rules)
+        put(self, "_details", details)
+        put(self, "policy_digest", policy_digest)
+        put(self, "observed", observed)
+        put(self, "obligations", obligations)
+        put(self, "degradation", degradation)
+        put(self, "_result", result)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a decision cannot be changed")
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the call or event may go on as it is in `args` (`allow`), or the output as it is in `result` (`pass`, `redact`)."""
+        return self.effect in ("allow", "pass", "redact")
+
+    @property
+    def args(self) -> dict[str, Any] | None:
+        """The decided arguments, validated, normalised and rewritten: execute with exactly these. A fresh copy each time.
+
+        None where the request did not fit and there is nothing to execute.
+        """
+        return None if self._args is None else outward(self._args)
+
+    @property
+    def result(self) -> Any:
+        """The output as the agent may see it (result and event phases). A fresh copy each time; None when withheld."""
+        return outward(self._result)
+
+    @property
+    def engine_args(self) -> dict[str, Any] | None:
+        """The decided arguments in the engine's own terms, for `Run.record`. Never change them."""
+        return self._args
+
+    @property
+    def engine_result(self) -> Any:
+        """The result in the engine's own terms, for `Run.record`. Never change it."""
+        return self._result
+
+    @property
+    def reason(self) -> str:
+        """Why, in words the agent may read: the `because` of the deciding rules. Leaks neither policy nor data."""
+        return self._details.reason()
+
+    @property
+    def detail(self) -> str:
+        """Why, for operators and approvers: rule ids and their `detail` notes, and how to permit what no rule allows."""
+        return self._details.detail()
+
+    @property
+    def hint(self) -> str | None:
+        """On a refusal, the nearest call that would pass («args.amount at most 100.0»), if the policy tells."""
+        return self._details.hint()
+
+    @property
+    def errors(self) -> tuple[RuleError, ...]:
+        """Conditions of targeted rules that came to an error, and what did not fit. Never holds values."""
+        return self._details.errors()
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """Those of the obligations that ask a person."""
+        return tuple(obligation for obligation in self.obligations if isinstance(obligation, Ask))
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Those of the obligations that put labels on the result or take them off."""
+        return tuple(obligation for obligation in self.obligations if isinstance(obligation, Label))
+
+    def __repr__(self) -> str:
+        return f"Decision({self.effect}, {self.tool}, rules={list(self.rules)})"

@@ -111,9 +111,14 @@ def inward(value: Any) -> Any:
         return timestamp_of(value)
     if isinstance(value, timedelta):
         return duration_of(value)
-    for base in (bool, int, float, str, bytes):  # enum members and other subclasses become plain
-        if isinstance(value, base):
-            return base(value)
+    if isinstance(value, int):  # enum members and other subclasses become plain
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return bytes(value)
     raise TypeError(f"{kind.__name__} is not a value that a policy can read")
 
 
