@@ -1,0 +1,92 @@
+"""`load` and `check`: from files to a policy that decides, or to every diagnostic there is to say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from policy_engine.assembly.clock import clock_from
+from policy_engine.assembly.files import FileResolver, MemoryResolver, entries
+from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
+from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
+from policy_engine.runtime.engine import Policy
+from policy_engine.semantics.functions.declaration import Function
+from policy_engine.semantics.schema.tools import ToolSchema
+
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def load(
+    path: Paths,
+    *,
+    under: Sequence[str | os.PathLike[str]] = (),
+    params: Mapping[str, Any] | None = None,
+    tools: Sequence[ToolSchema] = (),
+    clock: Callable[[], datetime] | None = None,
+) -> Policy:
+    """Read, check and compile a policy: a `.policy` file, several, or a folder of them (one layer).
+
+    `under` imposes layers above it, which the policy cannot drop; `params` gives values to its `param`s; `tools` adds
+    live tools' schemas to those of `use tools`; `clock` replaces the machine's (aware datetimes).
+    Raises `PolicyError` with every diagnostic, so that a policy that does not load stops the start; `FileNotFoundError`
+    for a path that is not there.
+    """
+    compilation = compiled(FileResolver(), entries(path), under=under, params=params, tools=tools, executable=True)
+    return _policy(compilation, clock)
+
+
+def loads(
+    text: str,
+    *,
+    files: Mapping[str, str | bytes] | None = None,
+    under: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None,
+    tools: Sequence[ToolSchema] = (),
+    clock: Callable[[], datetime] | None = None,
+) -> Policy:
+    """The same from a text; `files` holds what it uses, by the names it uses. Raises `PolicyError`."""
+    resolver = MemoryResolver({**(files or {}), "policy": text})
+    compilation = compiled(resolver, ["policy"], under=under, params=params, tools=tools, executable=True)
+    return _policy(compilation, clock)
+
+
+def check(
+    path: Paths,
+    *,
+    under: Sequence[str | os.PathLike[str]] = (),
+    params: Mapping[str, Any] | None = None,
+    functions: Sequence[Function] = (),
+    tools: Sequence[ToolSchema] = (),
+) -> tuple[Diagnostic, ...]:
+    """Everything there is to say about a policy, errors first; empty = nothing. Knows the whole language.
+
+    `functions` declares what the host registers, so that rules using it can be checked. Raises `FileNotFoundError`.
+    """
+    return compiled(
+        FileResolver(), entries(path), under=under, params=params, functions=functions, tools=tools, executable=False
+    ).diagnostics
+
+
+def compiled(
+    resolver: SourceResolver,
+    files: Sequence[str],
+    *,
+    under: Sequence[str | os.PathLike[str]] = (),
+    params: Mapping[str, Any] | None = None,
+    functions: Sequence[Function] = (),
+    tools: Sequence[ToolSchema] = (),
+    executable: bool,
+) -> Compilation:
+    """The compilation itself, for commands that need files and diagnostics together."""
+    return compile_policy(
+        files, resolver, under=[os.fspath(layer) for layer in under], params=params or {}, functions=functions,
+        tools=tools, executable=executable,
+    )  # fmt: skip
+
+
+def _policy(compilation: Compilation, clock: Callable[[], datetime] | None) -> Policy:
+    if compilation.policy is None or has_errors(compilation.diagnostics):
+        raise PolicyError(compilation.diagnostics)
+    return Policy(compilation.policy, clock_from(clock))

@@ -1,0 +1,159 @@
+"""Approvals: what binds them, whose count, and where a ladder stands. Pure; the host collects the answers.
+
+An approval never is access: it only meets the one escalation it names, and the call is decided again, denies included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from typing import Literal as OneOf
+
+import orjson
+
+from policy_engine.base.decision import Ask
+from policy_engine.base.errors import EvaluationError, MisfitError
+from policy_engine.base.request import Approval
+from policy_engine.base.values import Timestamp, datetime_of, timestamp_of
+from policy_engine.runtime.core import Core
+from policy_engine.runtime.details import Scene
+from policy_engine.runtime.messages import joined
+from policy_engine.semantics.artifact import CompiledLadder, CompiledOtherwise, CompiledRule, CompiledTier
+from policy_engine.semantics.ast.expressions import shape
+from policy_engine.semantics.evaluation import run_value
+
+USER_QUEUE = "user"
+"""The reserved queue: the human of this conversation."""
+
+
+def canonical(value: Any) -> bytes:
+    """One byte form for equal engine values, independent of the order of keys and of the process."""
+    return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    """Every kind kept apart: `1`, `1.0`, `true` and `"1"` are four different things, NaN and big ints included."""
+    if isinstance(value, dict):
+        return {f"{type(key).__name__}:{key!r}": _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str):
+        return value
+    return {"kind": type(value).__name__, "value": repr(value)}
+
+
+def fingerprint(rule: CompiledRule) -> str:
+    """Changes whenever the asking rule changes what it asks, so that an approval does not outlive the rule it was for."""
+    tiers = [
+        [tier.count, tier.queue, tier.within_nanos, repr(shape(tier.where.expression)) if tier.where else None]
+        for tier in (rule.ladder.tiers if rule.ladder else ())
+    ]
+    return hashlib.sha256(canonical([rule.id, repr(shape(rule.condition)), tiers])).hexdigest()
+
+
+def digest_of(tool: str, args: Any, principal: Any, rule: CompiledRule, expires: datetime) -> str:
+    """What an approval is bound to (SHA-256, hex): the call, who it is for, the rule that asked and how long it counts."""
+    moment = expires.astimezone(UTC).isoformat()
+    return hashlib.sha256(canonical([tool, args, principal, fingerprint(rule), moment])).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one escalation stands: met, refused, waiting for `ask`, or ended in silence with `otherwise`."""
+
+    kind: OneOf["met", "refused", "waiting", "silent"]
+    ask: Ask | None = None
+    otherwise: CompiledOtherwise | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that is needed to judge answers about one call. `where_holds` evaluates a tier's `where` for an approver."""
+
+    tool: str
+    args: Any
+    principal: dict[str, Any]
+    now: Timestamp
+    attended: bool
+    approvals: Sequence[Approval]
+    where_holds: Callable[[CompiledTier, dict[str, Any]], bool]
+    detail_of: Callable[[CompiledRule], str | None]
+
+    def standing(self, rule: CompiledRule) -> Standing:
+        """Climb the rule's ladder: each tier is met, refused, waiting, or silent, which leads to the next."""
+        ladder = rule.ladder or CompiledLadder((), None)
+        answers = [approval for approval in self.approvals if self._counts(approval, rule)]
+        silences: dict[str, int] = {}
+        for approval in answers:
+            if approval.answer == "silent":
+                silences[approval.queue] = silences.get(approval.queue, 0) + 1
+        for tier in ladder.tiers:
+            if tier.queue == USER_QUEUE and not self.attended:
+                continue  # nobody is there to ask: the ladder's `else` follows at once
+            if silences.get(tier.queue, 0) > 0:
+                silences[tier.queue] -= 1
+                continue
+            if any(a.queue == tier.queue and a.answer == "refused" for a in answers):
+                return Standing("refused")
+            if len(self._approvers(tier, answers)) >= tier.count:
+                return Standing("met")
+            return Standing("waiting", ask=self._ask(rule, tier, ladder))
+        return Standing("silent", otherwise=ladder.otherwise)
+
+    def _counts(self, approval: Approval, rule: CompiledRule) -> bool:
+        """Whether the answer is about this very call and rule, and still in time."""
+        if approval.rule != rule.id or approval.expires.tzinfo is None:
+            return False
+        if self.now > timestamp_of(approval.expires):
+            return False
+        return approval.digest == digest_of(self.tool, self.args, self.principal, rule, approval.expires)
+
+    def _approvers(self, tier: CompiledTier, answers: Sequence[Approval]) -> set[str]:
+        """The different people whose approval counts for the tier."""
+        people = set()
+        for approval in answers:
+            who = approval.approver.get("id")
+            if approval.queue != tier.queue or approval.answer != "approved" or not isinstance(who, str) or not who:
+                continue
+            if tier.queue != USER_QUEUE and who == self.principal.get("id"):
+                continue  # nobody approves their own request
+            if tier.where is None or self.where_holds(tier, dict(approval.approver)):
+                people.add(who)
+        return people
+
+    def _ask(self, rule: CompiledRule, tier: CompiledTier, ladder: CompiledLadder) -> Ask:
+        total = sum(step.within_nanos for step in ladder.tiers)
+        expires = datetime_of(self.now) + timedelta(microseconds=total // 1000)
+        return Ask(
+            rule=rule.id, queue=tier.queue, count=tier.count,
+            within=timedelta(microseconds=tier.within_nanos // 1000),
+            digest=digest_of(self.tool, self.args, self.principal, rule, expires),
+            expires=expires, detail=self.detail_of(rule),
+        )  # fmt: skip
+
+
+def desk_for(
+    core: Core, subject: str, scene: Scene, bound: Any, approvals: Sequence[Approval]
+) -> Desk:
+    """Where answers about `subject` are judged; `bound` is what an approval is tied to besides the principal."""
+    environment = scene.environment
+
+    def where_holds(tier: CompiledTier, approver: dict[str, Any]) -> bool:
+        assert tier.where is not None
+        try:
+            seen = environment.with_approver(core.intake.record("approver", approver))
+            return run_value(core.namespace, tier.where, scene.args, scene.principal, seen) is True
+        except (EvaluationError, MisfitError):
+            return False
+
+    def detail_of(rule: CompiledRule) -> str | None:
+        notes = joined([rule], "detail", core.namespace, scene.args, scene.principal, environment)
+        return "; ".join(notes) or None
+
+    return Desk(
+        tool=subject, args=bound, principal=scene.principal, now=environment.now, attended=environment.attended,
+        approvals=approvals, where_holds=where_holds, detail_of=detail_of,
+    )  # fmt: skip

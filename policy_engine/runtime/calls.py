@@ -1,0 +1,228 @@
+"""The call phase: request in, `allow`, `deny` or `escalate` out. Pure; the order is that of LANGUAGE.md, *What a decision means*."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from policy_engine.base.decision import Decision, Degradation, Obligation, RuleError
+from policy_engine.base.errors import EvaluationError, MisfitError
+from policy_engine.base.request import Approval, Request
+from policy_engine.runtime import degradation
+from policy_engine.runtime.approvals import Standing, desk_for
+from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
+from policy_engine.runtime.details import FixedDetails, RuleDetails, Scene, no_hint
+from policy_engine.runtime.hints import call_hint
+from policy_engine.runtime.judging import Verdict
+from policy_engine.runtime.rewriting import RewriteFailed, rewrite
+from policy_engine.semantics.artifact import CompiledOtherwise, CompiledRule
+
+REFUSED = "this call is not permitted"
+MISFIT = "the arguments of this call do not fit the tool"
+
+
+def decide_call(
+    core: Core, request: Request, view: Any | None, approvals: Sequence[Approval] = (), *, degrade: bool = True
+) -> Decision:
+    """The decision about one call. `view` is the snapshot of its run; without `degrade`, a ladder's end is a deny."""
+    try:
+        ready = core.tools.get(request.tool)
+        if ready is None:
+            return unfit(core, request, "unknown_tool", "tool", "no schema or rule knows a tool of this name")
+        args = core.intake.args(request.tool, request.args)
+        principal = core.intake.record("principal", request.principal)
+        environment = core.intake.environment(request, view)
+    except MisfitError as fault:
+        return unfit(core, request, "misfit", fault.path, fault.problem)
+    return _Call(core, ready, request, Scene(args, principal, environment), view, approvals, degrade).decide()
+
+
+def unfit(core: Core, request: Request, kind: Any, path: str, problem: str) -> Decision:
+    """The deny of a request that no rule ever saw."""
+    error = RuleError("request", kind, problem, path)
+    said = REFUSED if kind == "unknown_tool" else f"{MISFIT}: {path}: {problem}"
+    told = f"{path}: {problem}"
+    if kind == "unknown_tool":
+        told = f"`{request.tool}` is not a known tool; give its schema with `use tools`, or name it exactly in a rule"
+    return Decision(
+        "deny", "call", request.tool, args=None, rules=(),
+        details=FixedDetails(said, told, (error,)), policy_digest=core.policy.digest,
+    )  # fmt: skip
+
+
+class _Call:
+    """The way of one call through the stages; lives for one decision."""
+
+    def __init__(
+        self,
+        core: Core,
+        ready: ReadyPlan,
+        request: Request,
+        scene: Scene,
+        view: Any | None,
+        approvals: Sequence[Approval],
+        degrade: bool,
+    ) -> None:
+        self.core = core
+        self.ready = ready
+        self.request = request
+        self.scene = scene
+        self.view = view
+        self.approvals = approvals
+        self.degrade = degrade
+        self.masks: list[tuple[Stage, int]] = []
+        self.observed: tuple[str, ...] = ()
+
+    def decide(self) -> Decision:
+        try:
+            unsure = self._rewrite()
+        except RewriteFailed as fault:
+            return self._deny((fault.rule,), (rule_error(fault.rule, fault.error),))
+        except MisfitError as fault:
+            return unfit(self.core, self.request, "misfit", fault.path, f"{fault.problem} after rewriting")
+        if unsure:
+            return self._deny(unsure)
+        stage, scene = self.ready.decide, self.scene
+        mask = stage.mask(scene.args, scene.principal, scene.environment)
+        verdict = self.ready.judge.verdict(mask)
+        self.masks.append((stage, mask))
+        self.observed = tuple(sorted({*self.observed, *verdict.observed}))
+        if verdict.effect == "escalate":
+            return self._escalated(verdict)
+        return self._answer(verdict.effect, verdict.rules, verdict.deciding, by_default=verdict.by_default)
+
+    def _rewrite(self) -> tuple[CompiledRule, ...]:
+        """Rewrite the arguments, or return the rules whose conditions came to an error, so that nobody knows what to write."""
+        stage, scene = self.ready.rewrites, self.scene
+        mask = stage.mask(scene.args, scene.principal, scene.environment)
+        if not mask:
+            return ()
+        self.masks.append((stage, mask))
+        self.observed = stage.observed(mask)
+        unsure = tuple(stage.failed(mask))
+        rules = stage.matched(mask)
+        if rules and not unsure:
+            changed = rewrite(
+                "args", scene.args, rules, self.core.namespace, scene.args, scene.principal, scene.environment
+            )
+            self.scene = replace(scene, args=self.core.intake.args(self.request.tool, changed))
+        return unsure
+
+    # ------------------------------------------------------------------ escalations
+    def _escalated(self, verdict: Verdict) -> Decision:
+        desk = desk_for(self.core, self.request.tool, self.scene, self.scene.args, self.approvals)
+        standings = [(rule, desk.standing(rule)) for rule in verdict.asks]
+        refused = tuple(rule for rule, standing in standings if standing.kind == "refused")
+        if refused:
+            return self._deny(refused)
+        ended = [(rule, standing.otherwise) for rule, standing in standings if standing.kind == "silent"]
+        if ended:
+            rule, otherwise = degradation.strictest(ended)
+            waiting = any(standing.kind == "waiting" for _, standing in standings)
+            if otherwise is None or otherwise.kind == "reply" or not self.degrade:
+                return self._ended(rule, otherwise if self.degrade else None, ended)
+            if not waiting:
+                return self._ended(rule, otherwise, ended)
+        asks = [(rule, standing) for rule, standing in standings if standing.kind == "waiting"]
+        if not asks:
+            return self._answer("allow", verdict.grants, (), by_default=False)
+        return self._ask(asks)
+
+    def _ask(self, asks: list[tuple[CompiledRule, Standing]]) -> Decision:
+        obligations = tuple(standing.ask for _, standing in asks if standing.ask is not None)
+        rules = tuple(rule for rule, _ in asks)
+        return self._answer(
+            "escalate", tuple(sorted({rule.id for rule in rules})), rules, by_default=False, obligations=obligations
+        )
+
+    def _ended(
+        self,
+        rule: CompiledRule,
+        otherwise: CompiledOtherwise | None,
+        ended: list[tuple[CompiledRule, CompiledOtherwise | None]],
+    ) -> Decision:
+        """A ladder ended in silence: refuse, reply, or let the smaller call be decided as a call of its own."""
+        rules = tuple(one for one, _ in ended)
+        if otherwise is None or otherwise.kind == "deny":
+            return self._deny(rules)
+        try:
+            instead = degradation.worked_out(self.core.namespace, rule, otherwise, self.scene)
+        except EvaluationError as fault:
+            return self._deny(rules, (rule_error(rule, fault),))
+        if instead.kind == "reply":
+            return self._deny(rules, instead=instead)
+        tool = instead.tool or self.request.tool
+        smaller = replace(self.request, tool=tool, args=instead.args or {})
+        decision = decide_call(self.core, smaller, self.view, (), degrade=False)
+        if decision.effect != "allow":
+            return self._deny(rules)
+        if instead.kind == "call":
+            return self._deny(rules, instead=replace(instead, args=decision.args))
+        return Decision(
+            "allow", "call", tool, args=decision.engine_args, rules=decision.rules,
+            details=decision.details, policy_digest=self.core.policy.digest,
+            observed=decision.observed, obligations=decision.obligations, degradation=instead,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ answers
+    def _deny(
+        self,
+        rules: tuple[CompiledRule, ...],
+        faults: tuple[RuleError, ...] = (),
+        instead: Degradation | None = None,
+    ) -> Decision:
+        ids = tuple(sorted({rule.id for rule in rules}))
+        return self._answer("deny", ids, rules, by_default=False, faults=faults, instead=instead)
+
+    def _answer(
+        self,
+        effect: Any,
+        ids: tuple[str, ...],
+        deciding: tuple[CompiledRule, ...],
+        *,
+        by_default: bool,
+        faults: tuple[RuleError, ...] = (),
+        instead: Degradation | None = None,
+        obligations: tuple[Obligation, ...] = (),
+    ) -> Decision:
+        tool = self.request.tool
+        _ = self.scene.environment.now  # fixed now, so that words worked out later speak of this moment
+        told = [f"{effect} {', '.join(ids)}" if ids else effect]
+        fallback = {
+            "allow": "permitted", "deny": REFUSED, "escalate": "a person must approve this call first"
+        }[effect]  # fmt: skip
+        if by_default:
+            fallback = f"nothing permits this call to {tool}"
+            told.append(f"no rule grants it; to permit it, add: allow NAME on {tool}")
+        hinted = no_hint
+        if effect != "allow" and self.core.hints and self.degrade:
+            hinted = self._hinted
+        details = RuleDetails(
+            self.core, self.scene, deciding, fallback, tuple(told), tuple(self.masks), hinted, faults
+        )
+        return Decision(
+            effect, "call", tool, args=self.scene.args, rules=ids, details=details,
+            policy_digest=self.core.policy.digest, observed=self.observed, obligations=obligations, degradation=instead,
+        )  # fmt: skip
+
+    def _hinted(self) -> str | None:
+        def passes(args: dict[str, Any]) -> bool:
+            changed = replace(self.request, args=args, at=None)
+            return _passes(self.core, changed, self.scene, self.view)
+
+        mask = self.masks[-1][1] if self.masks and self.masks[-1][0] is self.ready.decide else None
+        if mask is None:
+            return None
+        return call_hint(self.ready.decide.section.rules, mask, self.scene.args, passes)
+
+
+def _passes(core: Core, request: Request, scene: Scene, view: Any | None) -> bool:
+    """Whether the changed call would be allowed, at the same moment and in the same surroundings."""
+    try:
+        args = core.intake.args(request.tool, request.args)
+    except MisfitError:
+        return False
+    ready = core.tools[request.tool]
+    call = _Call(core, ready, request, replace(scene, args=args), view, (), False)
+    return call.decide().effect == "allow"

@@ -1,0 +1,94 @@
+"""A compiled policy made ready to run: code linked, validators built, verdict tables empty. Shared by all phases.
+
+Immutable after construction but for tables that only ever gain entries, so any number of threads may decide at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from policy_engine.base.decision import RuleError
+from policy_engine.base.errors import EvaluationError
+from policy_engine.base.values import Timestamp
+from policy_engine.runtime.environment import DecisionEnvironment
+from policy_engine.runtime.intake import Intake
+from policy_engine.runtime.judging import Judge
+from policy_engine.semantics.artifact import CompiledPolicy, CompiledRule, EventPlan, Section, ToolPlan
+from policy_engine.semantics.evaluation import batch_errors
+from policy_engine.semantics.linking import link
+
+Evaluator = Callable[[Any, Any, Any], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One section of a plan with its generated evaluator; `evaluate` is None where the section has no rules."""
+
+    section: Section
+    evaluate: Evaluator | None
+
+    def mask(self, args: Any, principal: Any, environment: DecisionEnvironment) -> int:
+        """Which rules hold and which came to an error, see `artifact.Batch`."""
+        return 0 if self.evaluate is None else self.evaluate(args, principal, environment)
+
+    def matched(self, mask: int) -> list[CompiledRule]:
+        """The rules whose bit is set and that are enforced."""
+        return [rule for bit, rule in enumerate(self.section.rules) if mask >> bit & 1 and not rule.observe]
+
+    def observed(self, mask: int) -> tuple[str, ...]:
+        """The ids of `observe` rules whose bit is set."""
+        return tuple(sorted({r.id for bit, r in enumerate(self.section.rules) if mask >> bit & 1 and r.observe}))
+
+    def failed(self, mask: int) -> list[CompiledRule]:
+        """The enforced rules whose condition came to an error."""
+        errors = mask >> len(self.section.rules)
+        return [rule for bit, rule in enumerate(self.section.rules) if errors >> bit & 1 and not rule.observe]
+
+    def errors(
+        self, mask: int, args: Any, principal: Any, environment: DecisionEnvironment
+    ) -> tuple[RuleError, ...]:
+        """What the errors in `mask` are, for `Decision.errors`."""
+        if not mask >> len(self.section.rules):
+            return ()
+        found = batch_errors(self.section.batch, mask, args, principal, environment)
+        return tuple(rule_error(self.section.rules[index], error) for index, error in found)
+
+
+def rule_error(rule: CompiledRule, error: EvaluationError) -> RuleError:
+    """An evaluation error as a decision lists it."""
+    return RuleError(rule.id, error.kind, error.message, str(rule.span))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPlan:
+    """A tool or event, ready to run."""
+
+    plan: ToolPlan | EventPlan
+    rewrites: Stage
+    decide: Stage
+    result: Stage
+    judge: Judge
+
+
+class Core:
+    """What all phases share."""
+
+    def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
+        self.policy = policy
+        self.clock = clock
+        self.namespace: Mapping[str, Any] = link(policy.code, policy.constants)
+        self.intake = Intake(policy, clock)
+        self.tools = {name: self._ready(plan, grants_needed=True) for name, plan in policy.tools.items()}
+        self.events = {name: self._ready(plan, grants_needed=False) for name, plan in policy.events.items()}
+        self.hints = all(layer.hint for layer in policy.layers)
+
+    def _ready(self, plan: ToolPlan | EventPlan, *, grants_needed: bool) -> ReadyPlan:
+        return ReadyPlan(
+            plan, self._stage(plan.rewrites), self._stage(plan.decide), self._stage(plan.result),
+            Judge(plan.decide, self.policy.layers, grants_needed=grants_needed),
+        )  # fmt: skip
+
+    def _stage(self, section: Section) -> Stage:
+        return Stage(section, self.namespace[section.batch.function] if section.rules else None)

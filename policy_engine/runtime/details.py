@@ -1,0 +1,95 @@
+"""The words of a decision: reason for the agent, detail for the operator, errors. Worked out only when read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from policy_engine.base.decision import RuleError
+from policy_engine.runtime.core import Core, Stage
+from policy_engine.runtime.environment import DecisionEnvironment
+from policy_engine.runtime.messages import joined
+from policy_engine.semantics.artifact import CompiledRule
+
+
+@dataclass(frozen=True, slots=True)
+class FixedDetails:
+    """Words known at once: for requests that did not fit, and for faults of the engine itself."""
+
+    said: str
+    told: str
+    faults: tuple[RuleError, ...] = ()
+
+    def reason(self) -> str:
+        """Said to the agent."""
+        return self.said
+
+    def detail(self) -> str:
+        """Said to the operator."""
+        return self.told
+
+    def hint(self) -> str | None:
+        """Nothing near would pass."""
+        return None
+
+    def errors(self) -> tuple[RuleError, ...]:
+        """What did not fit."""
+        return self.faults
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The values one decision looked at."""
+
+    args: Any
+    principal: Any
+    environment: DecisionEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDetails:
+    """Words drawn from the deciding rules. `fallback` is said where no deciding rule has a `because`.
+
+    `masks` are the answers of the stages that were evaluated; their errors are those of the decision, with `faults`.
+    """
+
+    core: Core
+    scene: Scene
+    deciding: tuple[CompiledRule, ...]
+    fallback: str
+    told: tuple[str, ...]
+    masks: tuple[tuple[Stage, int], ...]
+    hinted: Callable[[], str | None]
+    faults: tuple[RuleError, ...] = ()
+
+    def _notes(self, note: str) -> list[str]:
+        scene = self.scene
+        return joined(self.deciding, note, self.core.namespace, scene.args, scene.principal, scene.environment)
+
+    def reason(self) -> str:
+        """Said to the agent."""
+        return "; ".join(self._notes("because")) or self.fallback
+
+    def detail(self) -> str:
+        """Said to the operator."""
+        return "; ".join([*self.told, *self._notes("detail")])
+
+    def hint(self) -> str | None:
+        """The nearest call that would pass."""
+        return self.hinted()
+
+    def errors(self) -> tuple[RuleError, ...]:
+        """Conditions that came to an error."""
+        scene = self.scene
+        found = [
+            error
+            for stage, mask in self.masks
+            for error in stage.errors(mask, scene.args, scene.principal, scene.environment)
+        ]
+        return tuple(sorted({*found, *self.faults}, key=lambda error: (error.rule, error.place, error.message)))
+
+
+def no_hint() -> str | None:
+    """For decisions that have no hint."""
+    return None

@@ -1,0 +1,124 @@
+"""The pure decision engine: `Policy` decides calls, results and events. What `policy_engine.load` returns.
+
+Thread-safe and immutable. The same policy, request, run and approvals give the same decision. Whatever goes wrong
+inside ends in a refusal that says so, never in an exception and never in a grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal as OneOf
+
+from policy_engine.base.decision import Decision, Effect, Phase, RuleError
+from policy_engine.base.errors import EvaluationError
+from policy_engine.base.request import Approval, Event, Outcome, Request
+from policy_engine.base.values import Timestamp
+from policy_engine.runtime.calls import decide_call
+from policy_engine.runtime.core import Core
+from policy_engine.runtime.details import FixedDetails
+from policy_engine.runtime.events import decide_event, decide_result
+from policy_engine.runtime.explaining import Explanation, explain_call
+from policy_engine.runtime.trace.run import Run
+from policy_engine.semantics.artifact import CompiledPolicy
+
+_FAULT = "the policy engine could not decide this, so it is refused"
+
+
+class Policy:
+    """A loaded policy. Made by `policy_engine.load`; share one among all threads and tasks."""
+
+    def __init__(self, compiled: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
+        self._core = Core(compiled, clock)
+
+    @property
+    def name(self) -> str:
+        """The name in its header, `support.refunds`."""
+        return self._core.policy.name
+
+    @property
+    def version(self) -> str | None:
+        """The `version` of its header."""
+        return self._core.policy.version
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of everything that can change a decision: sources, data, schemas, params, engine version."""
+        return self._core.policy.digest
+
+    @property
+    def compiled(self) -> CompiledPolicy:
+        """The compiled form, for tools that look at rules (`testing`, `explain`). Read only."""
+        return self._core.policy
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of all known tools, sorted."""
+        return tuple(sorted(self._core.policy.tools))
+
+    def decide(self, request: Request, *, run: Run | None = None, approvals: Sequence[Approval] = ()) -> Decision:
+        """Decide one tool call: `allow`, `deny` or `escalate`.
+
+        `run` gives the history and provenance that conditions read; without it, conditions that need one are errors.
+        `approvals` are people's answers to earlier `Ask` obligations of the same call; used ones do not count again.
+        Never raises for anything in the request.
+        """
+        try:
+            view, unused = self._view(run, approvals)
+            return decide_call(self._core, request, view, unused)
+        except Exception as fault:
+            return self._fault("deny", "call", str(getattr(request, "tool", "?")), fault)
+
+    def decide_result(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        decision: Decision | None = None,
+        run: Run | None = None,
+        approvals: Sequence[Approval] = (),
+        attempt: int = 0,
+    ) -> Decision:
+        """Decide what the agent may see of a result: `pass redact withhold retry reply escalate fail`.
+
+        `decision` is the one that allowed the call, whose arguments were executed. `attempt` counts how often this
+        output was sent back to be tried again.
+        """
+        try:
+            if decision is not None and decision.engine_args is not None:
+                request = replace(request, args=decision.engine_args)
+            view, unused = self._view(run, approvals)
+            return decide_result(self._core, request, outcome, view, unused, attempt)
+        except Exception as fault:
+            return self._fault("withhold", "result", str(getattr(request, "tool", "?")), fault)
+
+    def decide_event(
+        self, event: Event, *, run: Run | None = None, approvals: Sequence[Approval] = (), attempt: int = 0
+    ) -> Decision:
+        """Decide an event such as `@answer`: `deny`, `escalate`, or an effect of the result phase (`pass` where nothing objects)."""
+        try:
+            view, unused = self._view(run, approvals)
+            return decide_event(self._core, event, view, unused, attempt)
+        except Exception as fault:
+            return self._fault("deny", "event", str(getattr(event, "name", "?")), fault)
+
+    def explain(self, request: Request, *, run: Run | None = None, approvals: Sequence[Approval] = ()) -> Explanation:
+        """The decision with every targeted rule and what its condition came to, by the reference interpreter."""
+        view, unused = self._view(run, approvals)
+        return explain_call(self._core, request, view, unused)
+
+    def run(self, *, input: str | None = None, id: str | None = None, attended: bool = True) -> Run:
+        """Begin a run: the history that `decide` reads and `Run.record` adds to. `attended` = its user can be asked."""
+        return Run(id=id, input=input, attended=attended, clock=self._core.clock)
+
+    def _view(self, run: Run | None, approvals: Sequence[Approval]) -> tuple[Any | None, Sequence[Approval]]:
+        if run is None:
+            return None, approvals
+        view = run.snapshot()
+        return view, [approval for approval in approvals if not view.used(approval)] if approvals else approvals
+
+    def _fault(self, effect: Effect, phase: Phase, name: str, fault: Exception) -> Decision:
+        kind: OneOf["internal"] = "internal"
+        message = fault.message if isinstance(fault, EvaluationError) else f"{type(fault).__name__} inside the engine"
+        details = FixedDetails(_FAULT, f"{_FAULT} ({message})", (RuleError("engine", kind, message, "engine"),))
+        return Decision(effect, phase, name, args=None, rules=(), details=details, policy_digest=self.digest)

@@ -1,0 +1,91 @@
+"""What the conditions of one decision may read, beside `args` and `principal`. Made once a decision, by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from policy_engine.base.errors import EvaluationError
+from policy_engine.base.values import Timestamp
+from policy_engine.semantics.context import Provenance
+
+
+class DecisionEnvironment:
+    """Implements `semantics.activation.Environment`.
+
+    A name that was not given raises `EvaluationError("not_available")` when a condition reads it, so that it falls to
+    the safe side of its rule. `now` is read from the clock once, and only when somebody asks for it; `run_view` is the
+    snapshot of the run that this decision is about.
+    """
+
+    __slots__ = (
+        "_clock", "_provenance", "_run", "agent", "answer", "approver", "call", "context", "delegate", "error", "input",
+        "now", "prompt", "resource", "result", "step", "tool",
+    )  # fmt: skip
+
+    agent: Any
+    answer: Any
+    approver: Any
+    call: Any
+    context: Any
+    delegate: Any
+    error: Any
+    input: Any
+    now: Timestamp
+    prompt: Any
+    resource: Any
+    result: Any
+    step: Any
+    tool: Any
+
+    def __init__(self, clock: Callable[[], Timestamp], run_view: Any | None) -> None:
+        self._clock = clock
+        self._run = run_view
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "now":
+            self.now = self._clock()
+            return self.now
+        if name == "run":
+            if self._run is None:
+                raise EvaluationError("not_available", "`run` is read, but the decision was asked for without a run")
+            return self._run.value
+        if name == "input" and self._run is not None:
+            return self._run.value["input"]
+        raise EvaluationError("not_available", f"`{name}` is read, but the host did not give it")
+
+    @property
+    def provenance(self) -> Provenance:
+        """The origins of values in this run."""
+        if self._run is None:
+            raise EvaluationError("not_available", "where values come from is asked, but the decision has no run")
+        provenance: Provenance = self._run
+        return provenance
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person takes part in the run, so that the queue `user` can answer."""
+        return self._run is not None and bool(self._run.attended)
+
+    def with_approver(self, approver: Any) -> DecisionEnvironment:
+        """The same surroundings for the `where` of a tier, with the record of who answered."""
+        other = DecisionEnvironment(self._clock, self._run)
+        for name in DecisionEnvironment.__slots__:
+            if not name.startswith("_") and name in _filled(self):
+                setattr(other, name, getattr(self, name))
+        other.approver = approver
+        return other
+
+
+def _filled(environment: DecisionEnvironment) -> list[str]:
+    """The names that were given (reading an empty slot would raise, or start the clock)."""
+    missing = object()
+    names = []
+    for name in DecisionEnvironment.__slots__:
+        try:
+            value = object.__getattribute__(environment, name)
+        except AttributeError:
+            value = missing
+        if value is not missing:
+            names.append(name)
+    return names

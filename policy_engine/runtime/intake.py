@@ -1,0 +1,91 @@
+"""The first stage: a request is parsed once, validated, normalised and frozen, before any rule sees it.
+
+What leaves here is private to the engine: nothing the caller mutates afterwards counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from policy_engine.base.errors import MisfitError
+from policy_engine.base.request import Event, Principal, Request
+from policy_engine.base.values import Timestamp, inward, timestamp_of
+from policy_engine.runtime.environment import DecisionEnvironment
+from policy_engine.semantics.artifact import CompiledPolicy
+from policy_engine.semantics.schema.normalise import normalise_any, normaliser
+from policy_engine.semantics.schema.strict_json import parse_json
+from policy_engine.semantics.types import RecordType
+
+Normaliser = Callable[[Any], dict[str, Any]]
+
+
+class Intake:
+    """Built once a policy; holds its validators. Thread-safe."""
+
+    def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
+        self._clock = clock
+        self._args: dict[str, Normaliser] = {name: normaliser(plan.input) for name, plan in policy.tools.items()}
+        self._records = {
+            subject: [normaliser(record, subject) for record in policy.records.get(subject, ())]
+            for subject in ("principal", "agent", "context", "approver")
+        }
+
+    def args(self, tool: str, given: Any) -> dict[str, Any]:
+        """The arguments of a known tool as the rules see them; raises `MisfitError`."""
+        if isinstance(given, str | bytes):
+            given = parse_json(given)
+        return self._args[tool](given)
+
+    def record(self, subject: str, given: Any) -> dict[str, Any]:
+        """Principal, agent, context or approver, checked against every record the layers declare; raises `MisfitError`."""
+        if given is None:
+            given = {}
+        elif isinstance(given, str):
+            given = {"id": given}
+        elif isinstance(given, Principal):
+            given = given.fields
+        if not isinstance(given, Mapping):
+            raise MisfitError(subject, "is not a record")
+        try:
+            value: dict[str, Any] = inward(dict(given))
+        except (TypeError, ValueError, RecursionError) as fault:
+            raise MisfitError(subject, str(fault)) from None
+        for check in self._records[subject]:
+            value = check(value)
+        return value
+
+    def environment(self, subject: Request | Event, run_view: Any | None) -> DecisionEnvironment:
+        """The surroundings of a decision, without `principal`; raises `MisfitError` for an agent or context that does not fit."""
+        environment = DecisionEnvironment(self._clock, run_view)
+        environment.agent = self.record("agent", subject.agent)
+        environment.context = self.record("context", subject.context)
+        if subject.at is not None:
+            environment.now = moment(subject.at)
+        if isinstance(subject, Request):
+            if subject.input is not None:
+                environment.input = {"text": plain(subject.input, "input"), "source": "user", "verified": True}
+            environment.tool = {
+                "name": subject.tool,
+                "annotations": plain(dict(subject.annotations), "tool.annotations"),
+                "digest": subject.digest,
+            }
+        return environment
+
+
+def plain(value: Any, path: str) -> Any:
+    """A value without a schema, within the limits; raises `MisfitError`."""
+    return normalise_any(value, path)
+
+
+def moment(at: Any) -> Timestamp:
+    """The engine's timestamp of an aware `datetime`; raises `MisfitError`."""
+    try:
+        return timestamp_of(at)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        raise MisfitError("at", "is not a moment with a time zone") from None
+
+
+def record_type_of(policy: CompiledPolicy, tool: str) -> RecordType | None:
+    """The declared arguments of a tool, for messages."""
+    return policy.tools[tool].input
