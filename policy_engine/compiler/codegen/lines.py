@@ -1,0 +1,56 @@
+"""Generated functions as text, and the line of each statement set on its nodes, so that tracebacks point at it.
+
+Called by `module.py` and `program.py`. A statement's own text never has line breaks (texts in it are escaped), so lines
+are counted by the statements, in the layout that `ast.unparse` writes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+
+def source_of(definitions: Sequence[ast.stmt]) -> str:
+    """The text of these functions, one after another; sets the position of every node on the way."""
+    pieces, line = [], 1
+    for definition in definitions:
+        text = ast.unparse(definition)
+        _place(definition, line)
+        pieces.append(text + "\n\n")
+        line += text.count("\n") + 2
+    return "".join(pieces)
+
+
+def _place(statement: ast.stmt, line: int) -> int:
+    """Set the positions in a statement that begins at `line`; the line after it."""
+    match statement:
+        case ast.FunctionDef() | ast.If():
+            heading: list[ast.AST] = [statement.args if isinstance(statement, ast.FunctionDef) else statement.test]
+            blocks = [statement.body]
+        case ast.Try():
+            heading, blocks = [], [statement.body]
+        case _:
+            heading, blocks = list(ast.iter_child_nodes(statement)), []
+    _set(statement, line)
+    for part in heading:
+        for node in ast.walk(part):
+            _set(node, line)
+    line += 1
+    for block in blocks:
+        for inner in block:
+            line = _place(inner, line)
+    if isinstance(statement, ast.Try):
+        for handler in statement.handlers:
+            _set(handler, line)
+            if handler.type is not None:
+                _set(handler.type, line)
+            line += 1
+            for inner in handler.body:
+                line = _place(inner, line)
+    return line
+
+
+def _set(node: ast.AST, line: int) -> None:
+    if "lineno" in node._attributes:
+        node.lineno = node.end_lineno = line  # type: ignore[attr-defined]
+        node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]

@@ -1,0 +1,70 @@
+"""Running what was compiled, with the interpreter as the last word. Called by generated code and by the runtime.
+
+Generated code raises *some* exception wherever CEL has an error, or might have one. The interpreter then evaluates that
+one expression again: its answer counts, absorbed errors (`false && error`) included. Every promise here holds for any
+value and any state: nothing but `EvaluationError` leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from policy_engine.base.errors import EvaluationError
+from policy_engine.semantics.activation import Names
+from policy_engine.semantics.artifact import Batch, Value
+from policy_engine.semantics.ast.expressions import Expr
+from policy_engine.semantics.interpreter import interpret
+
+
+def diverted(batch: Batch, index: int, args: Any, principal: Any, environment: Any) -> int:
+    """The bits that condition `index` adds to its batch's mask, by the interpreter."""
+    try:
+        return int(_holds(batch.conditions[index], args, principal, environment)) << index
+    except EvaluationError:
+        return (int(batch.on_error[index]) << index) | (1 << (len(batch.conditions) + index))
+
+
+def batch_errors(
+    batch: Batch, mask: int, args: Any, principal: Any, environment: Any
+) -> list[tuple[int, EvaluationError]]:
+    """Which conditions of the batch were errors in `mask`, and what each error is."""
+    found = []
+    for index, condition in enumerate(batch.conditions):
+        if mask >> (len(batch.conditions) + index) & 1:
+            try:
+                _holds(condition, args, principal, environment)
+            except EvaluationError as error:
+                found.append((index, error))
+            else:
+                found.append((index, EvaluationError("internal", "the condition failed once and not again")))
+    return found
+
+
+def run_value(namespace: Mapping[str, Any], value: Value, args: Any, principal: Any, environment: Any) -> Any:
+    """The value of an expression as an engine value; raises `EvaluationError`. `namespace` is what `link` returned."""
+    try:
+        return namespace[value.function](args, principal, environment)
+    except Exception:  # whatever it was: the interpreter says what it means
+        return interpreted(value.expression, Names(args, principal, environment), environment)
+
+
+def interpreted(expression: Expr, names: Mapping[str, Any], context: Any, container: str | None = None) -> Any:
+    """The interpreter's answer, with exhaustion of stack or memory turned into an `EvaluationError` too."""
+    try:
+        return interpret(expression, names, context, container)
+    except EvaluationError:
+        raise
+    except RecursionError:
+        raise EvaluationError("too_deep", "values or expression are nested too deeply") from None
+    except MemoryError:
+        raise EvaluationError("too_costly", "the evaluation needs too much memory") from None
+    except Exception as error:
+        raise EvaluationError("internal", f"the evaluation failed ({type(error).__name__})") from error
+
+
+def _holds(condition: Expr, args: Any, principal: Any, environment: Any) -> bool:
+    answer = interpreted(condition, Names(args, principal, environment), environment)
+    if answer is True or answer is False:
+        return bool(answer)
+    raise EvaluationError("no_such_overload", "a condition is true or false, and this is neither")
