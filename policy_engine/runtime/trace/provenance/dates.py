@@ -1,0 +1,160 @@
+"""Dates and times of day in text: ISO (`2022-04-01`) or with a month's name (`April 1st`), never `03/04`.
+
+Used by `said` and `origins`. Omitted parts are None. Month names that are also English words (`may`, `march`,
+`august`) and abbreviations count on their own only where they can be nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+_NAMES: Final = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_MONTHS: Final = {
+    **{name: number for number, name in enumerate(_NAMES, 1)},
+    **{name[:3]: number for number, name in enumerate(_NAMES, 1)},
+    "sept": 9,
+}
+_DOUBTFUL_ALONE: Final = frozenset({"may", "march", "august"}) | {name[:3] for name in _NAMES} | {"sept"}
+_BEFORE_A_MONTH: Final = frozenset(
+    (
+        "in", "of", "for", "by", "until", "till", "since", "this", "next", "last", "every", "each", "from", "to",
+        "before", "after", "during", "mid", "early", "late",
+    )
+)  # fmt: skip
+_VERBS: Final = frozenset({"may", "march"})
+_MONTH: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_EDGE: Final = r"(?<![\w@/.:-])"
+_END: Final = r"(?![\w@/-]|[.:]\w)"
+_ISO: Final = re.compile(
+    _EDGE + r"(?P<y>[0-9]{4})-(?P<m>[0-9]{2})(?:-(?P<d>[0-9]{2})(?:[Tt][0-9:.]+(?:[Zz]|[+-][0-9:]+)?)?)?" + _END
+)
+_DAY: Final = r"(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?"
+_YEAR: Final = r"(?P<y>[0-9]{4})"
+_NAMED: Final = (
+    re.compile(
+        _EDGE + _DAY + rf"(?:\s+of)?[\s]+(?P<m>{_MONTH})\b\.?(?:,?\s+{_YEAR}(?![\w:]))?(?!\w)", re.IGNORECASE | re.ASCII
+    ),
+    re.compile(
+        _EDGE + rf"(?P<m>{_MONTH})\.?\s+(?:the\s+)?{_DAY}(?!\w|[.,:/-]\d)(?:,?\s+{_YEAR}(?![\w:]))?(?!\w)",
+        re.IGNORECASE | re.ASCII,
+    ),
+    re.compile(_EDGE + rf"(?P<m>{_MONTH})\.?,?\s+{_YEAR}(?![\w.,:/-]\d|\w)", re.IGNORECASE | re.ASCII),
+    re.compile(rf"(?:(?P<before>\w+)\s+)?{_EDGE}(?P<m>{_MONTH}){_END}", re.IGNORECASE | re.ASCII),
+)
+_CLOCK: Final = re.compile(
+    r"(?:(?<=[Tt ])|(?<![\w.:/-]))(?P<h>[0-9]{1,2})(?::(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:\.[0-9]+)?)?)?"
+    r"\s*(?P<half>[ap]\.?m\b)?(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?(?![\w/-]|[.:]\d)",
+    re.IGNORECASE | re.ASCII,
+)
+_VALUE: Final = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?))?"
+)
+_AMBIGUOUS: Final = re.compile(r"[0-9]{1,2}/[0-9]{1,2}|[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4}|[0-9]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date as written; None = the part is omitted."""
+
+    year: int | None
+    month: int
+    day: int | None
+
+    def admits(self, other: Date) -> bool:
+        """Whether `other` fits: the parts given here are the same there."""
+        return (
+            self.month == other.month
+            and self.year in (None, other.year)
+            and (self.day is None or self.day == other.day)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day. `zone` is as written (`Z`, `+02:00`), None = not said."""
+
+    hour: int
+    minute: int
+    second: int
+    zone: str | None
+
+    def admits(self, other: Clock) -> bool:
+        """Whether it is the same time; a zone that either omits matches any."""
+        same = (self.hour, self.minute, self.second) == (other.hour, other.minute, other.second)
+        return same and (self.zone is None or other.zone is None or self.zone == other.zone)
+
+
+def date_value(text: str) -> tuple[Date, Clock | None] | None:
+    """The date, and time of day, that a whole string is in ISO form; None for anything else."""
+    match = _VALUE.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        day = date.fromisoformat(match["date"])
+    except ValueError:
+        return None
+    clock = next(iter(clocks_in(match["clock"])), None) if match["clock"] else None
+    return (Date(day.year, day.month, day.day), clock) if clock or not match["clock"] else None
+
+
+def is_ambiguous(text: str) -> bool:
+    """Whether a string is a date that reads differently in different countries: `03/04`, `3.4.2022`."""
+    return _AMBIGUOUS.fullmatch(text) is not None
+
+
+def dates_in(text: str) -> Iterator[Date]:
+    """Every date that a text names."""
+    for match in _ISO.finditer(text):
+        yield from _valid(match["y"], int(match["m"]), match["d"])
+    taken: list[tuple[int, int]] = []
+    for pattern in _NAMED:
+        for match in pattern.finditer(text):
+            start, end = match.span("m")
+            if any(start < last and first < end for first, last in taken):
+                continue
+            parts = match.groupdict()
+            if "before" in parts and not _means_a_month(match["m"], parts["before"]):
+                continue
+            if match["m"] in _VERBS and not parts.get("y"):
+                continue
+            taken.append((start, end))
+            yield from _valid(parts.get("y"), _MONTHS[match["m"].lower()], parts.get("d"))
+
+
+def clocks_in(text: str) -> Iterator[Clock]:
+    """Every time of day that a text names: `10:30`, `10am`, the time of an ISO moment."""
+    for match in _CLOCK.finditer(text):
+        half = (match["half"] or "")[:1].lower()
+        if match["min"] is None and not half:
+            continue
+        hour = int(match["h"])
+        if half:
+            if not 1 <= hour <= 12:
+                continue
+            hour = hour % 12 + (12 if half == "p" else 0)
+        minute, second = int(match["min"] or 0), int(match["s"] or 0)
+        if hour < 24 and minute < 60 and second < 60:
+            zone = match["zone"]
+            yield Clock(hour, minute, second, zone.upper().replace(":", "") if zone else None)
+
+
+def _means_a_month(name: str, before: str | None) -> bool:
+    if name.lower() not in _DOUBTFUL_ALONE:
+        return True
+    return name[0].isupper() and before is not None and before.lower() in _BEFORE_A_MONTH
+
+
+def _valid(year: str | None, month: int, day: str | None) -> Iterator[Date]:
+    try:
+        date(int(year) if year else 2000, month, int(day) if day else 1)
+    except ValueError:
+        return
+    yield Date(int(year) if year else None, month, int(day) if day else None)

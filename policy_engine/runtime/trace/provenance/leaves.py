@@ -1,0 +1,104 @@
+"""The parts of an input, a result or an error that values are compared with: one leaf a number, text or truth value.
+
+Text that holds JSON or YAML is read as the values it holds. Each leaf knows where it stands and which labels rules put
+there. Used by all words but `said` and `coverage`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from policy_engine.runtime.trace.provenance.structured import values_in
+from policy_engine.runtime.trace.provenance.text import is_identifier
+from policy_engine.runtime.trace.provenance.tokens import Text
+
+MAX_SCANNED_LEAVES: Final = 1_000_000
+"""Leaves of a run that a condition may scan; beyond it the condition is an error."""
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class LabelAt(NamedTuple):
+    """A label that a rule put on the part at `path` (`result.items[2].subject`), or took off."""
+
+    label: str
+    path: str
+    add: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """One value that was seen. `source` is `user`, `input`, `result` or `error`; `call` the id of the call.
+
+    `labels` were put on it or on what holds it; `cleared` were declassified there and not put on again.
+    """
+
+    value: Any
+    source: str
+    tool: str
+    path: str
+    call: str
+    labels: frozenset[str]
+    cleared: frozenset[str]
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The record that `origins` gives."""
+        return {"source": self.source, "tool": self.tool, "path": self.path, "call": self.call}
+
+    @cached_property
+    def text(self) -> Text | None:
+        """What it says, if it is text."""
+        return Text(self.value) if isinstance(self.value, str) else None
+
+
+def leaves_of(
+    value: Any,
+    path: str,
+    source: str,
+    tool: str,
+    call: str,
+    marks: Sequence[LabelAt],
+    *,
+    structured: bool = True,
+) -> Iterator[Leaf]:
+    """Every leaf of `value`, in order. With `structured`, text that holds values is read as these."""
+    for at, plain, item in _walk(value, path, path, structured):
+        here = [mark for mark in marks if _covers(mark.path, at) or _covers(mark.path, plain)] if marks else ()
+        labels = frozenset(mark.label for mark in here if mark.add)
+        cleared = frozenset(mark.label for mark in here if not mark.add) - labels
+        yield Leaf(item, source, tool, at, call, labels, cleared)
+
+
+def _walk(value: Any, path: str, plain: str, structured: bool) -> Iterator[tuple[str, str, Any]]:
+    """Path, the same with keys unquoted, and value of each leaf. An odd key is quoted: it must not pass for a path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inside = f"{path}.{key}" if _FIELD.fullmatch(str(key)) else f"{path}[{json.dumps(str(key))}]"
+            if isinstance(key, str) and _is_data(key):
+                yield inside, f"{plain}.{key}", key
+            yield from _walk(item, inside, f"{plain}.{key}", structured)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{path}[{index}]", f"{plain}[{index}]", structured)
+    elif isinstance(value, str) and structured:
+        held = values_in(value)
+        if held is None:
+            yield path, plain, value
+        else:
+            yield from _walk(held, path, plain, False)
+    elif value is not None:
+        yield path, plain, value
+
+
+def _is_data(key: str) -> bool:
+    """Whether a key is itself something a tool said, and not the name of a field."""
+    return " " in key or (is_identifier(key) and not key.replace("_", "").isalpha())
+
+
+def _covers(marked: str, path: str) -> bool:
+    return path == marked or (path.startswith(marked) and path[len(marked)] in ".[")

@@ -1,0 +1,61 @@
+"""Text results that hold JSON or YAML, read as values. The only door of the runtime to a YAML parser.
+
+Whatever is not plainly one or the other stays text: duplicate keys, aliases, tags and over-deep or over-long documents
+too, because of them nobody can say which value the agent read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import yaml  # type: ignore[import-untyped]
+
+MAX_STRUCTURED_CHARS: Final = 500_000
+_MAX_DEPTH: Final = 32
+_YAML_HEAD: Final = re.compile(r"\s*(?:---\s*\n\s*)?(?:- +\S|[\w-]+:(?:\s|$))")
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+class _NotPlain(Exception):
+    """The document is not plain data."""
+
+
+def values_in(text: str) -> dict[Any, Any] | list[Any] | None:
+    """The list or map that a text holds; None where it is just text. Scalars of YAML stay text."""
+    if not 2 <= len(text) <= MAX_STRUCTURED_CHARS:
+        return None
+    head = text.lstrip()[:1]
+    try:
+        value = json.loads(text, object_pairs_hook=_unique) if head in ("{", "[") else _yaml(text)
+    except (ValueError, RecursionError, yaml.YAMLError, _NotPlain):
+        return None
+    return value if isinstance(value, dict | list) and value else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NotPlain
+    return found
+
+
+def _yaml(text: str) -> Any:
+    if not _YAML_HEAD.match(text):
+        return None
+    return _plain(yaml.compose(text, Loader=_LOADER), set(), 0)
+
+
+def _plain(node: Any, seen: set[int], depth: int) -> Any:
+    if depth > _MAX_DEPTH or id(node) in seen or node is None:
+        raise _NotPlain
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.style is None and node.value in ("", "~", "null") else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, seen, depth + 1) for item in node.value]
+    pairs = [(_plain(key, seen, depth + 1), _plain(item, seen, depth + 1)) for key, item in node.value]
+    if any(not isinstance(key, str) for key, _ in pairs):
+        raise _NotPlain
+    return _unique(pairs)

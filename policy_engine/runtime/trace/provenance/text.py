@@ -1,0 +1,41 @@
+"""Folding of text, and what kind of value a string is. Used by every comparison of provenance.
+
+Two foldings: `folded` for saying that two words are the same (NFKC, casefolded; invisible and look-alike characters
+stay different), and `loose` for suspecting that they are (those are removed and replaced too), used only where a match
+adds labels.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+IDENTIFIER_MARKS: Final = frozenset("@_/.:")
+LEADING: Final = frozenset("'\"`([{<«“”\u2018\u2019„¿¡")
+TRAILING: Final = frozenset("'\"`)]}>»“”\u2018\u2019.,;:!?…。\uff0c、")
+_LOOK_ALIKES: Final = str.maketrans(
+    "авекмнорстухѕіјԁһӏԛԝοαερτυνικχβγηωցոսօ\u0131",
+    "abekmhopctyxsijdhlqwoaeptuvikxbynwgnuoi",
+)
+
+
+def folded(text: str) -> str:
+    """NFKC, casefolded; twice, because case folding can undo the normal form."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def loose(text: str) -> str:
+    """Folded further: without invisible characters and combining marks, look-alikes of Latin letters as these."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    kept = "".join(character for character in apart if unicodedata.category(character) not in ("Cf", "Mn", "Cc", "Me"))
+    return kept.translate(_LOOK_ALIKES)
+
+
+def is_identifier(text: str) -> bool:
+    """No space, with a digit or one of `@ _ / . :`; judged before and after NFKC: neither form slips through."""
+    if not text or any(character.isspace() for character in text):
+        return False
+    forms = text if text.isascii() else text + unicodedata.normalize("NFKC", text)
+    return any(character in IDENTIFIER_MARKS or character.isnumeric() for character in forms)

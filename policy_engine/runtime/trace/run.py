@@ -1,0 +1,203 @@
+"""The history of one run: what the user asked, which calls were made, what came back. `Policy.run` makes it.
+
+Hosts tell it what happened (`record`, `event`, `approval_used`); each decision reads one immutable `snapshot`.
+Thread-safe. Whatever it is told is copied, so that nothing changed afterwards counts. It never refuses to record:
+what cannot be read is remembered as unreadable, and then questions about where values come from are errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+from typing import Any
+
+from policy_engine.base.decision import Decision, Label
+from policy_engine.base.errors import MisfitError
+from policy_engine.base.request import Approval, Event, Outcome, Request
+from policy_engine.base.values import Timestamp, inward, timestamp_of
+from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputRecord
+from policy_engine.runtime.trace.provenance.leaves import LabelAt
+from policy_engine.runtime.trace.view import RunView, approval_keys
+
+Judge = Callable[["Run", Request, Outcome, "Decision | None"], Decision]
+"""Decides the result phase of a call, for its labels and for what the agent sees."""
+
+
+class Run:
+    """A run of an agent. `attended` = its user is there and can be asked.
+
+    `judge` decides results that are recorded without their decision, so that label rules are never skipped.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], Timestamp],
+        id: str | None = None,
+        input: str | None = None,
+        attended: bool = True,
+        judge: Judge | None = None,
+    ) -> None:
+        """Begins now, by `clock`."""
+        self.id = id if id is not None else "run"
+        self.attended = attended
+        self._clock = clock
+        self._judge = judge
+        self._started = clock()
+        self._lock = Lock()
+        self._inputs: list[InputRecord] = []
+        self._attempts: list[CallRecord] = []
+        self._open: dict[str, int] = {}
+        self._steps: list[dict[str, Any]] = []
+        self._used: set[tuple[str, ...]] = set()
+        self._readable = True
+        self._view: RunView | None = None
+        if input is not None:
+            self.put_input({"text": input})
+
+    # ------------------------------------------------------------------ what hosts call
+    def record(
+        self,
+        request: Request,
+        outcome: Outcome,
+        *,
+        decision: Decision | None = None,
+        output: Decision | None = None,
+    ) -> None:
+        """What came of a call. `decision` is the one about the call (its arguments were executed), `output` the one
+        about the result (its labels, and the result as the agent saw it); either may be given as `decision`.
+
+        A call that was recorded as `pending` or `running` under the same `request.id` is completed.
+        """
+        if decision is not None and decision.phase == "result":
+            decision, output = None, decision
+        if output is None and self._judge is not None and outcome.status == "returned":
+            output = self._judge(self, request, outcome, decision)
+        args = self._private(_executed_args(request, decision, output))
+        result, labels = self._seen(outcome, output)
+        self.put_call(
+            request.tool,
+            args if isinstance(args, dict) else {},
+            outcome.status,
+            at=self._moment(outcome.at if outcome.at is not None else request.at),
+            result=result,
+            error=outcome.error,
+            labels=labels,
+            id=request.id,
+        )
+
+    def event(self, event: Event, *, decision: Decision | None = None) -> None:
+        """Something other than a call: `@input` adds to what the user said, `@step` to `run.steps`.
+
+        A refused or withheld event never reached the agent and leaves no trace.
+        """
+        if decision is not None and not decision.allowed:
+            return
+        fields = self._private(dict(event.fields))
+        if not isinstance(fields, dict):
+            return
+        if event.name == "@input":
+            self.put_input(fields, labels=_labels(decision))
+        elif event.name == "@step":
+            self.put_step(fields)
+
+    def approval_used(self, approval: Approval) -> None:
+        """The approval let a call pass; it does not count again."""
+        with self._lock:
+            self._used |= approval_keys(approval)
+            self._view = None
+
+    # ------------------------------------------------------------------ in the engine's own terms
+    def put_call(
+        self,
+        tool: str,
+        args: Mapping[str, Any],
+        outcome: CallOutcome,
+        *,
+        at: Timestamp | None = None,
+        result: Any = None,
+        error: str | None = None,
+        labels: Iterable[LabelAt | tuple[str, str, bool]] = (),
+        id: str | None = None,
+    ) -> None:
+        """Record an attempt given as engine values, which the run may keep. `labels` are (label, path, add)."""
+        moment = at if at is not None else self._clock()
+        marks = tuple(LabelAt(*put) for put in labels)
+        with self._lock:
+            place = self._open.pop(id, None) if id is not None else None
+            name = id if id is not None else f"call-{len(self._attempts) + 1}"
+            entry = CallRecord(name, tool, args, outcome, moment, result, error, marks)
+            if place is None:
+                place = len(self._attempts)
+                self._attempts.append(entry)
+            else:
+                self._attempts[place] = entry
+            if id is not None and outcome in ("pending", "running"):
+                self._open[id] = place
+            self._view = None
+
+    def put_input(self, fields: Mapping[str, Any], *, labels: Iterable[LabelAt | tuple[str, str, bool]] = ()) -> None:
+        """Record an `@input` event given as engine values. Without `source` and `verified` it is the user's own."""
+        entry = InputRecord({"source": "user", "verified": True, **fields}, tuple(LabelAt(*put) for put in labels))
+        with self._lock:
+            self._inputs.append(entry)
+            self._view = None
+
+    def put_step(self, fields: Mapping[str, Any]) -> None:
+        """Record a `@step` event given as engine values."""
+        with self._lock:
+            self._steps.append(dict(fields))
+            self._view = None
+
+    def snapshot(self) -> RunView:
+        """The run as it is now, immutable: what one decision reads. Free while nothing was recorded since the last."""
+        with self._lock:
+            if self._view is None:
+                self._view = RunView(
+                    id=self.id,
+                    started=self._started,
+                    attended=self.attended,
+                    inputs=tuple(self._inputs),
+                    attempts=tuple(self._attempts),
+                    steps=tuple(self._steps),
+                    used=frozenset(self._used),
+                    readable=self._readable,
+                )
+            return self._view
+
+    # ------------------------------------------------------------------ details
+    def _seen(self, outcome: Outcome, output: Decision | None) -> tuple[Any, tuple[LabelAt, ...]]:
+        """The result as the agent saw it, with the labels that rules put on it."""
+        if outcome.status != "returned":
+            return None, ()
+        if output is None:
+            return self._private(outcome.result), ()
+        return (output.engine_result, _labels(output)) if output.allowed else (None, ())
+
+    def _private(self, value: Any) -> Any:
+        try:
+            return inward(value)
+        except (TypeError, ValueError, OverflowError, RecursionError, MisfitError):
+            with self._lock:
+                self._readable = False
+                self._view = None
+            return None
+
+    def _moment(self, at: Any) -> Timestamp:
+        try:
+            return self._clock() if at is None else timestamp_of(at)
+        except (TypeError, ValueError, AttributeError, OverflowError):
+            return self._clock()
+
+
+def _executed_args(request: Request, decision: Decision | None, output: Decision | None) -> Any:
+    for source in (decision, output):
+        if source is not None and source.engine_args is not None:
+            return source.engine_args
+    return dict(request.args) if isinstance(request.args, Mapping) else request.args
+
+
+def _labels(decision: Decision | None) -> tuple[LabelAt, ...]:
+    if decision is None:
+        return ()
+    return tuple(LabelAt(put.label, put.path, put.add) for put in decision.obligations if isinstance(put, Label))
