@@ -1,4 +1,4 @@
-"""One exact definition of each CEL operator. Called by the interpreter, the prelude of generated code and function bodies.
+"""One exact definition of each CEL operator. Called by interpreter, generated code and function bodies.
 
 Promises: any engine values are taken; the answer is an engine value or an `EvaluationError`, no other exception.
 """

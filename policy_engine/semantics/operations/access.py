@@ -7,7 +7,7 @@ gives an optional again.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import NONE, Optional
@@ -20,7 +20,7 @@ def contains(item: Any, container: Any) -> bool:
     kind = type(container)
     if kind is list:
         return any(equals(item, element) for element in container)
-    if kind is dict:
+    if kind is dict and (type(item) in KEYS or type(item) is float):
         return find(container, item) is not MISSING
     no_overload("in", item, container)
 
@@ -95,7 +95,7 @@ def has_field(operand: Any, field: str) -> bool:
     _no_fields(operand, field)
 
 
-def _no_fields(operand: Any, field: str) -> Any:
+def _no_fields(operand: Any, field: str) -> NoReturn:
     raise EvaluationError("no_such_overload", f"a value of type {spoken_type(operand)} has no field `{field}`")
 
 

@@ -116,7 +116,9 @@ def divide(left: Any, right: Any) -> Any:
             if right == 0:
                 raise EvaluationError("divide_by_zero", "a division by zero")
             quotient = abs(int(left)) // abs(int(right))
-            return checked_uint(quotient) if kind is UInt else checked_int(-quotient if (left < 0) != (right < 0) else quotient)
+            if kind is UInt:
+                return UInt(quotient)
+            return checked_int(-quotient if (left < 0) != (right < 0) else quotient)
     no_overload("/", left, right)
 
 

@@ -1,4 +1,4 @@
-"""The largest values an expression may build. Called wherever text, bytes or lists grow; promises `too_costly` before memory."""
+"""The largest values an expression may build. Called wherever values grow; promises an error before memory runs out."""
 
 from __future__ import annotations
 

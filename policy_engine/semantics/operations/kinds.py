@@ -12,7 +12,7 @@ from policy_engine.base.values import Duration, Optional, Timestamp, TypeValue, 
 
 
 class Opaque:
-    """A value that only its own functions look into: an IP address, a CIDR range. Subclasses are frozen and hashable."""
+    """A value that only its own functions look into, such as an IP address. Subclasses are frozen and hashable."""
 
     __slots__ = ()
     type_name: ClassVar[str]

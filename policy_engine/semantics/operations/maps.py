@@ -21,7 +21,7 @@ def map_of(entries: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
         if type(key) not in KEYS:
             raise EvaluationError("no_such_overload", f"a value of type {spoken_type(key)} is no key of a map")
         if key in built:
-            raise EvaluationError("duplicate_key", f"two entries of a map have the same key (of type {spoken_type(key)})")
+            raise EvaluationError("duplicate_key", f"two entries of a map have one key, of type {spoken_type(key)}")
         built[key] = value
     bound_elements(len(built))
     return built

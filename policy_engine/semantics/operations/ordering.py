@@ -1,4 +1,4 @@
-"""CEL's `<`, `<=`, `>`, `>=`, for both back ends. Promises exact comparison of numbers across types, and no others mixed.
+"""CEL's `<`, `<=`, `>`, `>=`, for both back ends. Promises that only numbers compare across types, exactly.
 
 Ordered are numbers, strings (by code point), bytes, bools (false first), timestamps and durations. NaN is neither
 less nor greater than anything.

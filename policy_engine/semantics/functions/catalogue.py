@@ -1,0 +1,76 @@
+"""Every function of the language, in one visible tuple. A new library is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from policy_engine.base.values import TypeValue
+from policy_engine.semantics.functions import (
+    arguments,
+    core,
+    detectors,
+    encoders,
+    entities,
+    lists,
+    math,
+    network,
+    optionals,
+    patterns,
+    provenance,
+    schedule,
+    string_extensions,
+    strings,
+    time,
+)
+from policy_engine.semantics.functions.declaration import Function
+
+FUNCTIONS: Final[tuple[Function, ...]] = (
+    *core.FUNCTIONS,
+    *strings.FUNCTIONS,
+    *patterns.FUNCTIONS,
+    *string_extensions.FUNCTIONS,
+    *time.FUNCTIONS,
+    *schedule.FUNCTIONS,
+    *math.FUNCTIONS,
+    *lists.FUNCTIONS,
+    *optionals.FUNCTIONS,
+    *encoders.FUNCTIONS,
+    *network.FUNCTIONS,
+    *provenance.FUNCTIONS,
+    *entities.FUNCTIONS,
+    *arguments.FUNCTIONS,
+    *detectors.FUNCTIONS,
+)
+BY_NAME: Final[Mapping[str, Function]] = MappingProxyType({function.name: function for function in FUNCTIONS})
+"""The same by the name policies write; names are unique, a function and a method of one name are one `Function`."""
+
+TYPE_VALUES: Final[Mapping[str, TypeValue]] = MappingProxyType(
+    {
+        name: TypeValue(name)
+        for name in (
+            "bool",
+            "int",
+            "uint",
+            "double",
+            "string",
+            "bytes",
+            "list",
+            "map",
+            "null_type",
+            "type",
+            "optional_type",
+            "google.protobuf.Timestamp",
+            "google.protobuf.Duration",
+            "net.IP",
+            "net.CIDR",
+        )
+    }
+)
+"""Names that are values without being bound: the types, to compare `type(x)` with. A variable of that name wins."""
+
+
+def by_name(name: str) -> Function | None:
+    """The function of that name, or None."""
+    return BY_NAME.get(name)
