@@ -128,6 +128,9 @@ class Decision:
     obligations: tuple[Obligation, ...]
     degradation: Degradation | None
     policy_digest: str
+    _args: dict[str, Any] | None
+    _details: DecisionDetails
+    _result: Any
 
     def __init__(
         self,
@@ -187,6 +190,11 @@ class Decision:
     def engine_result(self) -> Any:
         """The result in the engine's own terms, for `Run.record`. Never change it."""
         return self._result
+
+    @property
+    def details(self) -> DecisionDetails:
+        """What works out `reason`, `detail`, `hint` and `errors`; for the engine's own use."""
+        return self._details
 
     @property
     def reason(self) -> str:

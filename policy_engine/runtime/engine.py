@@ -108,8 +108,14 @@ class Policy:
         return explain_call(self._core, request, view, unused)
 
     def run(self, *, input: str | None = None, id: str | None = None, attended: bool = True) -> Run:
-        """Begin a run: the history that `decide` reads and `Run.record` adds to. `attended` = its user can be asked."""
-        return Run(id=id, input=input, attended=attended, clock=self._core.clock)
+        """Begin a run: the history that `decide` reads and `Run.record` adds to. `attended` = its user can be asked.
+
+        A result recorded without its decision is decided then, so that no label rule is ever skipped.
+        """
+        return Run(id=id, input=input, attended=attended, clock=self._core.clock, judge=self._judge)
+
+    def _judge(self, run: Run, request: Request, outcome: Outcome, decision: Decision | None) -> Decision:
+        return self.decide_result(request, outcome, decision=decision, run=run)
 
     def _view(self, run: Run | None, approvals: Sequence[Approval]) -> tuple[Any | None, Sequence[Approval]]:
         if run is None:
