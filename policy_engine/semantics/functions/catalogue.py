@@ -69,8 +69,3 @@ TYPE_VALUES: Final[Mapping[str, TypeValue]] = MappingProxyType(
     }
 )
 """Names that are values without being bound: the types, to compare `type(x)` with. A variable of that name wins."""
-
-
-def by_name(name: str) -> Function | None:
-    """The function of that name, or None."""
-    return BY_NAME.get(name)
