@@ -5,11 +5,13 @@ One function a check, listed in `CHECKS`; its code stands beside it. `parse_poli
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from policy_engine.base.source import Span
 from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label
+from policy_engine.semantics.ast.expressions import Literal
 from policy_engine.semantics.ast.policy import (
     Breaker,
     CountWord,
@@ -31,13 +33,11 @@ from policy_engine.semantics.ast.policy import (
     PolicyFile,
     Queues,
     Retry,
-    Rule,
     RuleHead,
     Timeout,
     Validation,
     kind_of,
 )
-from policy_engine.semantics.ast.expressions import Literal
 
 NOT_POSITIVE: Final = Code(
     "not-positive",
@@ -163,14 +163,14 @@ def check_positive(file: PolicyFile, collector: Collector) -> None:
                 collector.add(
                     Diagnostic(
                         NOT_POSITIVE, f"{what} is zero; it must be more", (Label(span, "zero"),), effect=_NOT_LOADED,
-                        suggestion=what_instead(span),
+                        suggestion=_one_instead(span),
                     )
                 )  # fmt: skip
 
 
-def what_instead(span: Span) -> str:
+def _one_instead(span: Span) -> str:
     """The same with a one in place of the zero."""
-    return "1" + span.text.lstrip("0") if span.text.strip("0") else "1"
+    return re.sub(r"\b0+", "1", span.text, count=1)
 
 
 def _numbers(item: object) -> Iterator[tuple[int, Span, str]]:
@@ -320,4 +320,3 @@ CHECKS: Final[tuple[Callable[[PolicyFile, Collector], None], ...]] = (
     check_positive, check_defaults, check_outcomes, check_queues, check_observed, check_backoff,
 )  # fmt: skip
 """Every check, in the order their findings are told."""
-__all__ = ["CHECKS", "CODES", "Rule"]

@@ -48,7 +48,7 @@ def parse_piece(span: Span, start: Start, collector: Collector) -> Any | None:
 
 def _input(lark: Lark, span: Span) -> Any:
     """The text of `span` for the lexer. Lark would count the lines before it anew for every item; nobody needs them."""
-    counter = LineCounter("\n")
+    counter = LineCounter("\n")  # type: ignore[no-untyped-call]
     counter.char_pos = span.start
     state = LexerState(TextSlice(span.source.text, span.start, span.end), counter)
     return LexerThread(lark.parser.lexer, state)

@@ -68,7 +68,7 @@ def _unknown(piece: Piece) -> Diagnostic:
                 message = f"`{word}` is one word: the keyword `{head}` runs into `{rest}`"
                 help_ = f"{head} {rest}"
                 return Diagnostic(GLUED_KEYWORD, message, (Label(place, "not a keyword"),), _EFFECT, help_)
-    if rule_like or (guess in RULE_KINDS and piece.scraps[index].kind == "word"):
+    if rule_like:
         fixes = (Fix(f"write `{guess}`", (Edit(place, guess),), safe=False),) if guess else ()
         return Diagnostic(
             UNKNOWN_KIND, f"`{word}` is no kind of rule" + (f"; did you mean `{guess}`?" if guess else ""),
@@ -78,7 +78,7 @@ def _unknown(piece: Piece) -> Diagnostic:
         )  # fmt: skip
     shown = word if len(word) <= 40 else f"{word[:37]}…"
     seen = f"`{shown}`" if shown.isprintable() else f"the character U+{ord(shown[0]):04X}"
-    known = f"; did you mean `{guess}`?" if guess else ""
+    known = f"; did you mean `{guess}`?" if guess and guess[0] == word[0].lower() else ""
     return Diagnostic(
         STRAY_TEXT, f"{seen} begins no rule and no declaration{known}", (Label(place, "here"),),
         effect="nobody can tell what was meant, so the policy does not load", suggestion="a comment is written `// …`",
@@ -122,7 +122,7 @@ def _on_fault(piece: Piece) -> Diagnostic | None:
         word = _text(piece, at)
         glued = word.startswith("on") and len(word) > 2 and at < len(piece.scraps) and piece.scraps[at].kind == "word"
         place = Label(_place(piece, at), "`on` is missing before this" if at < len(piece.scraps) else "ends here")
-        if glued and word[2:] and word[2:3] not in "cel":
+        if glued and word not in KEYWORDS:
             message = f"`{word}` is one word: the keyword `on` runs into `{word[2:]}`"
             return Diagnostic(GLUED_KEYWORD, message, (place,), effect=_EFFECT, suggestion=f"on {word[2:]}")
         return Diagnostic(

@@ -29,8 +29,10 @@ from policy_engine.compiler.language.words import (
     CLAUSE_FORMS,
     CLAUSES,
     DECLARATION_FORMS,
+    EVENTS,
     GUARDS_AND_NOTES,
     KEYWORDS,
+    USE_FORMS,
 )
 from policy_engine.diagnostics.model import Diagnostic, Label
 from policy_engine.diagnostics.suggest import nearest
@@ -71,6 +73,9 @@ _NAMES: Final = {
 }  # fmt: skip
 _EXPRESSION: Final = frozenset({"RELOP", "PLUS"})
 _VALUE: Final = frozenset({"IDENT", "INT", "STRING", "BANG"})
+_FREE: Final = frozenset({*(word.upper() for word in GUARDS_AND_NOTES), "COMMA", "EXCEPT"})
+_FOREIGN: Final = ("#", "/*", ";", "“", "”", "„", "«", "»", "‘", "’")
+"""What other languages write, and no part of this one."""
 MAX_LISTED: Final = 8
 
 
@@ -89,6 +94,8 @@ def syntax_fault(error: UnexpectedInput, piece: Piece) -> Diagnostic:
         or _tier_without_time(piece, scrap, expected)
         or _clause(piece, index, words)
         or _misspelt(piece, scrap, words)
+        or _event(piece, index)
+        or _keyword_as_tool(piece, index)
         or _in_condition(piece, at, scrap, expected)
         or _generic(piece, at, scrap, expected)
     )
@@ -118,6 +125,8 @@ def _span(piece: Piece, scrap: Scrap | None) -> Span:
 def form(piece: Piece) -> str | None:
     """How an item of this kind is written."""
     keyword = piece.keyword or ""
+    if keyword == "use" and len(piece.scraps) > 1:
+        return USE_FORMS.get(piece.scraps[1].text, DECLARATION_FORMS["use"])
     return CLAUSE_FORMS.get(keyword) or DECLARATION_FORMS.get(keyword)
 
 
@@ -226,9 +235,11 @@ def _misspelt(piece: Piece, scrap: Scrap | None, words: frozenset[str]) -> Diagn
 
 def _in_condition(piece: Piece, at: int, scrap: Scrap | None, expected: frozenset[str]) -> Diagnostic | None:
     """A fault inside a condition has the words of CEL."""
-    if not (expected >= _EXPRESSION or expected >= _VALUE):
-        return None
     if scrap is not None and scrap.kind == "word" and scrap.text in KEYWORDS:
+        return None
+    foreign = scrap is not None and piece.span.source.text.startswith(_FOREIGN, at)
+    brackets = _brackets_open(piece) if scrap is None else scrap.text in ")]}"
+    if not (expected >= _EXPRESSION or expected >= _VALUE or foreign or brackets) or (scrap is None and not brackets):
         return None
     found = common_mistake(piece.span, at)
     if found is None:
@@ -238,8 +249,39 @@ def _in_condition(piece: Piece, at: int, scrap: Scrap | None, expected: frozense
     )
 
 
+def _brackets_open(piece: Piece) -> bool:
+    signs = [scrap.text for scrap in piece.scraps if scrap.kind == "symbol"]
+    return sum(sign in "([{" for sign in signs) > sum(sign in ")]}" for sign in signs)
+
+
+def _event(piece: Piece, index: int) -> Diagnostic | None:
+    if index + 1 >= len(piece.scraps) or piece.scraps[index].text != "@":
+        return None
+    name = f"@{piece.scraps[index + 1].text}"
+    span = _span(piece, piece.scraps[index]).to(_span(piece, piece.scraps[index + 1]))
+    guess = nearest(name, EVENTS)
+    message = f"`{name}` is no event" + (f"; did you mean `{guess}`?" if guess else "")
+    if name in EVENTS:
+        message = f"the event `{name}` cannot stand here"
+    help_ = f"one of {', '.join(EVENTS)}"
+    return Diagnostic(SYNTAX, message, (Label(span, "here"),), effect=RULE_EFFECT, suggestion=help_)
+
+
+def _keyword_as_tool(piece: Piece, index: int) -> Diagnostic | None:
+    """`on crm.x, when true`: after a comma `when` is a tool."""
+    if index < 2 or piece.scraps[index - 2].text != "," or piece.scraps[index - 1].text not in KEYWORDS:
+        return None
+    word, comma = piece.scraps[index - 1], piece.scraps[index - 2]
+    return Diagnostic(
+        SYNTAX, f"a name is missing after the comma: `{word.text}` was read as one",
+        (Label(_span(piece, comma), "this comma"), Label(_span(piece, word), "read as a name")), effect=RULE_EFFECT,
+        suggestion="delete the comma, or name what follows it",
+    )  # fmt: skip
+
+
 def _generic(piece: Piece, at: int, scrap: Scrap | None, expected: frozenset[str]) -> Diagnostic:
-    wanted = _wanted(expected)
+    needed = expected - _FREE if scrap is None and not expected >= _EXPRESSION else expected
+    wanted = _wanted(needed or expected)
     what = f"{_a(piece.keyword)} rule" if piece.keyword in CLAUSES else f"`{piece.keyword}`"
     if scrap is None:
         message, label = f"{what} ends too early: {wanted} is missing", "ends here"
@@ -253,7 +295,8 @@ def _generic(piece: Piece, at: int, scrap: Scrap | None, expected: frozenset[str
 
 
 def _wanted(expected: frozenset[str]) -> str:
-    names = [f"`{name.lower()}`" for name in sorted(expected) if name.lower() in KEYWORDS and name != "IN"]
+    operators = expected >= _EXPRESSION
+    names = [f"`{name.lower()}`" for name in sorted(expected) if name.lower() in KEYWORDS and (name != "IN" or not operators)]
     if expected >= _EXPRESSION or expected >= _VALUE:
         value = "a value" if expected >= _VALUE else "an operator"
         return _join([value, *names] if len(names) < MAX_LISTED else [value])

@@ -24,13 +24,17 @@ from policy_engine.compiler.language.words import (
 )
 
 _AFTER_ELSE: Final = ("else", "default", "never", "always", "sometimes")
+_NAMED: Final = (*RULE_KINDS, "let", "group", "param", "history", "queues", "labels", "policy")
+"""Words that a name follows."""
 _OPERAND_ENDS: Final = (")", "]", "}", "*")
-_CLAUSE_WORDS: Final = frozenset((*GUARDS_AND_NOTES, "else", "in", *(word for words in CLAUSES.values() for word in words)))
+_CLAUSE_WORDS: Final = frozenset(
+    (*GUARDS_AND_NOTES, "else", "in", *(word for words in CLAUSES.values() for word in words))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One item as text. `keyword` is the word it begins with (`observe` looked through); None for text under no head."""
+    """One item as text. `keyword` is the word it begins with, after `observe`; None for text under no head."""
 
     keyword: str | None
     span: Span
@@ -82,13 +86,14 @@ def _text(scraps: Sequence[Scrap], index: int) -> str:
 
 def _head_length(scraps: Sequence[Scrap], index: int, depth: int) -> int:
     """How many scraps the head at `index` takes that cannot begin another; 0 when no head is there."""
-    if _text(scraps, index - 1) == ".":
-        return 0
+    if index and scraps[index - 1].text == ".":
+        return _rule_head(scraps, index) if scraps[index].first else 0
     if _text(scraps, index) == "observe":
         inner = _rule_head(scraps, index + 1) or _guessed_rule(scraps, index + 1)
         if inner:
             return 1 + inner
-    return _rule_head(scraps, index) or _declaration_head(scraps, index) or (0 if depth else _guessed_head(scraps, index))
+    known = _rule_head(scraps, index) or _declaration_head(scraps, index)
+    return known or (0 if depth else _guessed_head(scraps, index))
 
 
 def _rule_head(scraps: Sequence[Scrap], index: int) -> int:
@@ -128,6 +133,9 @@ def _declaration_head(scraps: Sequence[Scrap], index: int) -> int:
 
 
 def _list_length(scraps: Sequence[Scrap], index: int) -> int:
+    following = scraps[index + 1]
+    if following.first and following.text in (*RULE_KINDS, *DECLARATIONS):
+        return 1  # the list is empty, and the next item begins
     length = 2
     while _text(scraps, index + length) == "," and _word(scraps, index + length + 1) is not None:
         length += 2
@@ -146,9 +154,19 @@ def _guessed_head(scraps: Sequence[Scrap], index: int) -> int:
         return guess
     if word in (*DECLARATIONS, "policy") and following.kind in ("word", "string") and following.text != "in":
         return 1
-    third = _word(scraps, index + 2)
-    unknown = word not in KEYWORDS and _word(scraps, index + 1) not in (None, *_CLAUSE_WORDS) and third == "on"
-    return 3 if unknown else 0
+    return _stray_head(scraps, index)
+
+
+def _stray_head(scraps: Sequence[Scrap], index: int) -> int:
+    """Words that no item has: `alow x on y`, `denya on y`, `hello world`."""
+    word, following, third = (_word(scraps, index + step) for step in range(3))
+    if word is None or following is None or word in KEYWORDS or _text(scraps, index - 1) in _NAMED:
+        return 0
+    if third == "on" and following not in _CLAUSE_WORDS:
+        return 3
+    if following == "on":
+        return 2 if word.startswith(RULE_KINDS) else 0
+    return 1 if following not in KEYWORDS and not scraps[index + 1].first else 0
 
 
 def _guessed_rule(scraps: Sequence[Scrap], index: int) -> int:

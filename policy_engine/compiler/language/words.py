@@ -1,4 +1,4 @@
-"""The words of the policy language, grouped as splitting and messages need them. `grammar/policy.lark` is the authority.
+"""The words of the policy language, grouped as splitting and messages need them. The authority is `grammar/policy.lark`.
 
 A test compares `KEYWORDS` with the terminals of the grammar, so that the two cannot drift apart.
 """
@@ -69,6 +69,14 @@ DECLARATION_FORMS: Final = {
     "default": "default deny",
 }
 """How each declaration is written."""
+USE_FORMS: Final = {
+    "tools": 'use tools "FILE.json" as NAME',
+    "rules": 'use rules "FILE.policy"',
+    "data": 'use data "FILE.yaml" as NAME: map(string, double)',
+}
+"""How each `use` is written."""
+EVENTS: Final = ("@input", "@step", "@answer", "@run", "@delegate", "@resource", "@prompt", "@*")
+"""What a rule may act on besides tools."""
 
 OTHER_WORDS: Final = (
     "policy", "under", "version", "owner", "edition", "hint", "off", "tools", "rules", "data", "as", "by", "for", "on",
