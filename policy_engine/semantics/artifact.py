@@ -15,24 +15,33 @@ from typing import Any, Literal as OneOf, TypeAlias
 from policy_engine.base.source import Span
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.ast.policy import PathStep
+from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.types import RecordType, Type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """An expression evaluated on its own. `function` names its generated twin in the policy's code."""
+    """An expression evaluated on its own. `function` names its generated twin in the policy's code.
+
+    `functions` are those it may call; None = the language's own, without any of the host's.
+    """
 
     expression: Expr
     function: str
+    functions: Mapping[str, Function] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Conditions evaluated together. `on_error[i]` is the bit that an error of condition `i` sets."""
+    """Conditions evaluated together. `on_error[i]` is the bit that an error of condition `i` sets.
+
+    `functions` are those they may call; None = the language's own, without any of the host's.
+    """
 
     conditions: tuple[Expr, ...]
     on_error: tuple[bool, ...]
     function: str
+    functions: Mapping[str, Function] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,13 +14,16 @@ from policy_engine.base.errors import EvaluationError
 from policy_engine.semantics.activation import Names
 from policy_engine.semantics.artifact import Batch, Value
 from policy_engine.semantics.ast.expressions import Expr
+from policy_engine.semantics.context import EvaluationContext
+from policy_engine.semantics.functions.catalogue import BY_NAME
+from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.interpreter import interpret
 
 
 def diverted(batch: Batch, index: int, args: Any, principal: Any, environment: Any) -> int:
     """The bits that condition `index` adds to its batch's mask, by the interpreter."""
     try:
-        return int(_holds(batch.conditions[index], args, principal, environment)) << index
+        return int(_holds(batch, index, args, principal, environment)) << index
     except EvaluationError:
         return (int(batch.on_error[index]) << index) | (1 << (len(batch.conditions) + index))
 
@@ -30,10 +33,10 @@ def batch_errors(
 ) -> list[tuple[int, EvaluationError]]:
     """Which conditions of the batch were errors in `mask`, and what each error is."""
     found = []
-    for index, condition in enumerate(batch.conditions):
+    for index in range(len(batch.conditions)):
         if mask >> (len(batch.conditions) + index) & 1:
             try:
-                _holds(condition, args, principal, environment)
+                _holds(batch, index, args, principal, environment)
             except EvaluationError as error:
                 found.append((index, error))
             else:
@@ -46,13 +49,17 @@ def run_value(namespace: Mapping[str, Any], value: Value, args: Any, principal: 
     try:
         return namespace[value.function](args, principal, environment)
     except Exception:  # whatever it was: the interpreter says what it means
-        return interpreted(value.expression, Names(args, principal, environment), environment)
+        names = Names(args, principal, environment)
+        return interpreted(value.expression, names, environment, functions=value.functions)
 
 
-def interpreted(expression: Expr, names: Mapping[str, Any], context: Any, container: str | None = None) -> Any:
+def interpreted(
+    expression: Expr, names: Mapping[str, Any], context: EvaluationContext | None, *,
+    container: str | None = None, functions: Mapping[str, Function] | None = None,
+) -> Any:  # fmt: skip
     """The interpreter's answer, with exhaustion of stack or memory turned into an `EvaluationError` too."""
     try:
-        return interpret(expression, names, context, container)
+        return interpret(expression, names, context, container, functions=BY_NAME if functions is None else functions)
     except EvaluationError:
         raise
     except RecursionError:
@@ -63,8 +70,9 @@ def interpreted(expression: Expr, names: Mapping[str, Any], context: Any, contai
         raise EvaluationError("internal", f"the evaluation failed ({type(error).__name__})") from error
 
 
-def _holds(condition: Expr, args: Any, principal: Any, environment: Any) -> bool:
-    answer = interpreted(condition, Names(args, principal, environment), environment)
+def _holds(batch: Batch, index: int, args: Any, principal: Any, environment: Any) -> bool:
+    names = Names(args, principal, environment)
+    answer = interpreted(batch.conditions[index], names, environment, functions=batch.functions)
     if answer is True or answer is False:
         return bool(answer)
     raise EvaluationError("no_such_overload", "a condition is true or false, and this is neither")

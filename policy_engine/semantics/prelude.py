@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 from policy_engine.base.values import NONE, Duration, Optional, Timestamp, TypeValue, UInt
 from policy_engine.semantics import operations
 from policy_engine.semantics.evaluation import diverted
-from policy_engine.semantics.functions.catalogue import by_name
+from policy_engine.semantics.functions.catalogue import BY_NAME, TYPE_VALUES
 
 SCALARS: Final = frozenset((type(None), bool, int, UInt, float, str, bytes, Timestamp, Duration, TypeValue))
 """Classes whose values of one class Python compares for equality as CEL does."""
@@ -110,6 +110,11 @@ def entries(value: Any) -> Iterable[tuple[Any, Any]]:
     raise Diverted
 
 
+def type_word(name: str) -> str:
+    """The word for the value that is a type's name: `int` is `type_int`."""
+    return "type_" + "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
 _OWN: Final = (
     divert, walk, pairs, once, optional_items, make_map, optional_map, optional_flat_map, entries, diverted,
 )  # fmt: skip
@@ -125,6 +130,7 @@ PRELUDE: Final = MappingProxyType({
     "is_in": operations.contains,
     **{word.__name__: word for word in (*_PYTHON, *_OWN)},
     **{name: getattr(operations, name) for name in _OPERATIONS},
-    **{body_name(name): function.body for name, function in by_name.items() if function.body is not None},
+    **{body_name(name): function.body for name, function in BY_NAME.items() if function.body is not None},
+    **{type_word(name): value for name, value in TYPE_VALUES.items()},
 })  # fmt: skip
 """The words. `__builtins__` is empty on purpose."""

@@ -1,7 +1,7 @@
 """`cel.bind`, parameters of `let`, and `optMap`: a value under a name, evaluated at most once and only when needed.
 
 Three forms, the cheapest that keeps that promise: put in where it is read; assigned before the body, when the body
-reads it for certain; else a function that keeps what it made. Evaluating too early could only raise, never change an answer.
+reads it for certain; else a function that keeps what it made. Evaluating too early could only raise.
 """
 
 from __future__ import annotations

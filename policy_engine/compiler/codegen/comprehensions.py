@@ -132,9 +132,10 @@ def _longest(node: Comprehension) -> int:
 
 
 def _extent(node: Expr) -> tuple[int, int]:
-    """Loops nested in one another, and nodes, of an expression."""
+    """Loops inside one another (a chain of macros is one after the other), and nodes, of an expression."""
     inner = [_extent(child) for child in children(node)]
-    levels = max((level for level, _ in inner), default=0)
     size = 1 + sum(count for _, count in inner)
-    return levels + isinstance(node, Comprehension), size
-
+    if isinstance(node, Comprehension):
+        (ranged, _), *bodies = inner
+        return max(ranged, 1 + max(level for level, _ in bodies)), size
+    return max((level for level, _ in inner), default=0), size

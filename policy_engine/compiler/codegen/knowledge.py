@@ -28,7 +28,7 @@ from policy_engine.semantics.ast.expressions import (
     Or,
     Select,
 )  # fmt: skip
-from policy_engine.semantics.functions.catalogue import by_name
+from policy_engine.semantics.functions.catalogue import BY_NAME
 from policy_engine.semantics.types import (
     BOOL,
     DOUBLE,
@@ -48,7 +48,7 @@ from policy_engine.semantics.types import (
 
 def known(node: Expr, emitter: Emitter) -> Type:
     """See the module's text. Calls of functions that the host registered are believed nothing: they are not ours."""
-    if isinstance(node, Call) and by_name.get(node.function) is not emitter.functions.get(node.function):
+    if isinstance(node, Call) and BY_NAME.get(node.function) is not emitter.functions.get(node.function):
         return DYN
     declared = emitter.types.get(node, DYN)
     return declared if declared != DYN else _implied(node, emitter)

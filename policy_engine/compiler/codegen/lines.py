@@ -14,10 +14,8 @@ def source_of(definitions: Sequence[ast.stmt]) -> str:
     """The text of these functions, one after another; sets the position of every node on the way."""
     pieces, line = [], 1
     for definition in definitions:
-        text = ast.unparse(definition)
-        _place(definition, line)
-        pieces.append(text + "\n\n")
-        line += text.count("\n") + 2
+        line = _place(definition, line) + 1
+        pieces.append(ast.unparse(definition) + "\n\n")
     return "".join(pieces)
 
 

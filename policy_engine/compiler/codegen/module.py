@@ -21,8 +21,9 @@ from policy_engine.compiler.codegen.lines import source_of
 from policy_engine.semantics.activation import ENVIRONMENT_NAMES
 from policy_engine.semantics.artifact import Batch, Value
 from policy_engine.semantics.ast.expressions import Expr, Literal
-from policy_engine.semantics.functions.catalogue import by_name
+from policy_engine.semantics.functions.catalogue import BY_NAME, TYPE_VALUES
 from policy_engine.semantics.functions.declaration import Function
+from policy_engine.semantics.prelude import type_word
 from policy_engine.semantics.types import Type
 
 _PARAMETERS = ("args", "principal", "env")
@@ -34,7 +35,7 @@ class ModuleBuilder:
     `functions` are those that conditions may call: the language's own, and what the host registered.
     """
 
-    def __init__(self, filename: str, functions: Mapping[str, Function] = by_name) -> None:
+    def __init__(self, filename: str, functions: Mapping[str, Function] = BY_NAME) -> None:
         self.filename = filename
         self._functions = functions
         self._constants = Constants()
@@ -44,7 +45,7 @@ class ModuleBuilder:
         self, hint: str, conditions: Sequence[Expr], on_error: Sequence[bool], types: Mapping[Expr, Type]
     ) -> Batch:
         """A function that evaluates `conditions`; `on_error[i]` is the bit that an error of condition `i` sets."""
-        batch = Batch(tuple(conditions), tuple(on_error), self._function_name(hint))
+        batch = Batch(tuple(conditions), tuple(on_error), self._function_name(hint), self._functions)
         constant_name = f"{batch.function}_batch"
         self._constants.values[constant_name] = batch
         always = sum(1 << bit for bit, condition in enumerate(conditions) if _is_literal(condition, True))
@@ -67,7 +68,7 @@ class ModuleBuilder:
 
     def value(self, hint: str, expression: Expr, types: Mapping[Expr, Type]) -> Value:
         """A function that gives the value of `expression`, or raises: `evaluation.run_value` then interprets."""
-        value = Value(expression, self._function_name(hint))
+        value = Value(expression, self._function_name(hint), self._functions)
         emitter = new_emitter(_read_name, self._constants, types, self._functions, build.load("env"))
         try:
             code = emitter.value(expression)
@@ -101,6 +102,8 @@ def _read_name(name: str) -> ast.expr:
         return build.load(name)
     if name in ENVIRONMENT_NAMES:
         return build.attribute(build.load("env"), name)
+    if name in TYPE_VALUES:
+        return build.load(type_word(name))
     raise LeftToTheInterpreter
 
 

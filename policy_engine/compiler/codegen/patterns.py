@@ -1,7 +1,7 @@
 """Patterns of `matches` that are a plain search for text in disguise: `^/(etc|root)/` is a test of the beginning.
 
 Only what can be proved by its form: literal characters, escaped punctuation, groups of such alternatives, `^` first
-and `$` last. RE2 knows no multi-line mode here, so `^` and `$` are the ends of the text, and `$` does not accept a line break.
+and `$` last. RE2 is not in multi-line mode, so `^` and `$` are the ends of the text; `$` accepts no line break there.
 """
 
 from __future__ import annotations

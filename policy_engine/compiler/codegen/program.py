@@ -16,14 +16,15 @@ from policy_engine.compiler.codegen.expression import new_emitter
 from policy_engine.compiler.codegen.lines import source_of
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.evaluation import interpreted
-from policy_engine.semantics.functions.catalogue import by_name
+from policy_engine.semantics.functions.catalogue import BY_NAME, TYPE_VALUES
 from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.linking import link
+from policy_engine.semantics.prelude import type_word
 from policy_engine.semantics.types import Type
 
 
 def generate_program(
-    expr: Expr, types: Mapping[Expr, Type], *, container: str | None = None, functions: Mapping[str, Function] = by_name
+    expr: Expr, types: Mapping[Expr, Type], *, container: str | None = None, functions: Mapping[str, Function] = BY_NAME
 ) -> Callable[[Mapping[str, Any]], Any]:
     """A function from bindings (engine values by name) to the expression's value; it raises `EvaluationError`.
 
@@ -37,12 +38,12 @@ def generate_program(
                 return compute(bindings)
             except Exception:  # whatever it was: the interpreter says what it means
                 pass
-        return interpreted(expr, bindings, None, container)
+        return interpreted(expr, bindings, None, container=container, functions=functions)
 
     return program
 
 
-def program_source(expr: Expr, types: Mapping[Expr, Type], functions: Mapping[str, Function] = by_name) -> str | None:
+def program_source(expr: Expr, types: Mapping[Expr, Type], functions: Mapping[str, Function] = BY_NAME) -> str | None:
     """The text of the generated function; None where the expression is left to the interpreter."""
     definition = _definition(expr, types, functions, Constants())
     return None if definition is None else source_of([definition])
@@ -73,4 +74,7 @@ def _definition(
 
 
 def _read_name(name: str) -> ast.expr:
-    return build.subscript(build.load("bindings"), build.constant(name))
+    bindings = build.load("bindings")
+    if name in TYPE_VALUES:
+        return build.method(bindings, "get", build.constant(name), build.load(type_word(name)))
+    return build.subscript(bindings, build.constant(name))
