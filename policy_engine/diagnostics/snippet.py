@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Final
-from typing import Literal as OneOf
+from typing import Final, Literal as OneOf
 
 from policy_engine.base.source import Source
 from policy_engine.diagnostics.visible import shown_character, shown_line, width_of

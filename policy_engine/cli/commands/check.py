@@ -1,0 +1,63 @@
+"""`policy check`: everything there is to say about policies, before they decide anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from policy_engine.assembly.files import FileResolver, entries
+from policy_engine.assembly.loading import compiled
+from policy_engine.cli import terminal
+from policy_engine.cli.codes import BROKEN_INPUT
+from policy_engine.cli.exits import BROKEN, FINDINGS, stop
+from policy_engine.cli.options import Format, FormatOption, ParamOption, UnderOption, params_from
+from policy_engine.cli.policies import files_in, show, unreadable
+from policy_engine.diagnostics.model import Diagnostic
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Policy files, or folders to search for them; none = this folder.")
+    ] = None,
+    form: FormatOption = Format.text,
+    under: UnderOption = None,
+    param: ParamOption = None,
+) -> None:
+    """Check policies: names, types, every rule for every tool it targets, and what it would do.
+
+    A file that another of the given files uses is checked as part of it. Notes alone are fine.
+
+    \b
+    Example:
+      policy check support.policy
+    """
+    params = params_from(param)
+    files = files_in(paths or [Path()], ".policy")
+    if not files:
+        stop("no .policy file here", suggestion="policy init")
+    found: list[tuple[str, tuple[Diagnostic, ...]]] = []
+    used: set[str] = set()
+    for path in terminal.progress(files, "checking"):
+        resolver = FileResolver()
+        try:
+            result = compiled(resolver, entries(path), under=under or (), params=params, executable=False)
+        except OSError as fault:
+            stop(unreadable(path, fault))
+        found.append((str(path.resolve()), result.diagnostics))
+        used.update({str(Path(source.name).resolve()) for source, _ in result.files} - {str(path.resolve())})
+    diagnostics = tuple(dict.fromkeys(one for path, some in found if path not in used for one in some))
+    _report(diagnostics, form, len(files))
+
+
+def _report(diagnostics: tuple[Diagnostic, ...], form: Format, files: int) -> None:
+    """Print them, and end with the code they call for."""
+    show(diagnostics, form)
+    grave = [one for one in diagnostics if one.severity != "note"]
+    if not grave:
+        if form is Format.text:
+            terminal.say(terminal.styled("good", f"{files} {'policy' if files == 1 else 'policies'} checked: fine"))
+        return
+    broken = any(one.severity == "error" and one.code.name in BROKEN_INPUT for one in grave)
+    raise typer.Exit(BROKEN if broken else FINDINGS)
