@@ -70,7 +70,10 @@ class Program:
         names = {name: inward(value) for name, value in bindings.items()}
         for value in names.values():
             _check(value, [MAX_ARGS_NODES])
-        result = interpreted(self._expression, names, None, self.container) if backend == "interpreter" else self._run(names)
+        if backend == "interpreter":
+            result = interpreted(self._expression, names, None, container=self.container)
+        else:
+            result = self._run(names)
         _check(result, [MAX_EVALUATION_STEPS])
         return outward(result)
 

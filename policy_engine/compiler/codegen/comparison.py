@@ -13,13 +13,14 @@ from typing import Any, Final
 from policy_engine.base.values import UInt
 from policy_engine.compiler.codegen import build
 from policy_engine.compiler.codegen.emitter import Emitter
-from policy_engine.compiler.codegen.kinds import LISTS, MAPS, STRINGS, agrees, elements, kinds, mixes
+from policy_engine.compiler.codegen.kinds import LISTS, MAPS, STRINGS, agrees, elements, kinds, mixes, rounds
 from policy_engine.compiler.codegen.literals import constant_items
 from policy_engine.semantics.ast.expressions import Binary, Expr, Literal
 
 _ORDERINGS: Final[dict[str, type[ast.cmpop]]] = {"<": ast.Lt, "<=": ast.LtE, ">": ast.Gt, ">=": ast.GtE}
 _HELPERS: Final = {"<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
 _SET_KINDS: Final = (str, int, bytes, type(None), float, UInt)
+_ROUNDED_FROM: Final = 2**53
 _UNORDERED: Final = frozenset({"list", "opaque"})
 """Kinds that Python may order though CEL does not."""
 
@@ -34,7 +35,9 @@ def _equal(left: Expr, right: Expr, emitter: Emitter) -> ast.expr:
     if agrees(emitter.known(left), emitter.known(right)):
         return build.compare(emitter.value(left), ast.Eq(), emitter.value(right))
     for constant, other in ((right, left), (left, right)):
-        if isinstance(constant, Literal) and type(constant.value) in (bool, int, float):
+        if isinstance(other, Literal):
+            continue
+        if isinstance(constant, Literal) and (type(constant.value) is bool or _is_small(constant)):
             return _equal_constant(constant.value, other, emitter)
     a, b = emitter.fresh("left"), emitter.fresh("right")
     alike = build.compare(
@@ -71,7 +74,8 @@ def ordering(node: Binary, emitter: Emitter) -> ast.expr:
     left, right = emitter.kinds(node.left), emitter.kinds(node.right)
     operator = _ORDERINGS[node.operator]()
     a, b = emitter.value(node.left), emitter.value(node.right)
-    if left & right & _UNORDERED:
+    exact = _is_small(node.left) or _is_small(node.right) or not rounds(left, right)
+    if left & right & _UNORDERED or not exact:
         return _both_unknown(node.operator, a, b, emitter)
     if not mixes(left, right):
         return build.compare(a, operator, b)
@@ -83,6 +87,11 @@ def ordering(node: Binary, emitter: Emitter) -> ast.expr:
         guard = build.not_of_class(build.bind(seen, b), "bool")
         return build.choose(guard, build.compare(a, operator, build.load(seen)), build.divert())
     return _both_unknown(node.operator, a, b, emitter)
+
+
+def _is_small(node: Expr) -> bool:
+    """Whether this is a number so near zero that any other compares with it exactly, rounded to a double or not."""
+    return isinstance(node, Literal) and type(node.value) in (int, float) and not abs(node.value) >= _ROUNDED_FROM
 
 
 def _both_unknown(operator: str, a: ast.expr, b: ast.expr, emitter: Emitter) -> ast.expr:
@@ -143,7 +152,12 @@ def in_constants(element: Expr, constants: list[Any], emitter: Emitter) -> ast.e
 
 def set_like(constants: list[Any]) -> bool:
     """Whether a Python set of these answers membership as CEL does, but for bools."""
-    return all(type(value) in _SET_KINDS and not (type(value) is float and math.isnan(value)) for value in constants)
+    return all(type(value) in _SET_KINDS and not _out_of_sets(value) for value in constants)
+
+
+def _out_of_sets(value: Any) -> bool:
+    """NaN, which a set would find by identity, and numbers so large that integers beside doubles are rounded."""
+    return type(value) in (int, UInt, float) and not abs(value) < _ROUNDED_FROM
 
 
 def clashes_with_bool(constants: list[Any]) -> bool:

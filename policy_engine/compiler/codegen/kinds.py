@@ -155,14 +155,20 @@ def mixes(left: Kinds, right: Kinds) -> bool:
     return bool(("bool" in left and right & NUMBERS) or ("bool" in right and left & NUMBERS))
 
 
+def rounds(left: Kinds, right: Kinds) -> bool:
+    """Whether an integer may meet a double. CEL compares it as the nearest double, Python exactly: they part at 2**53."""
+    whole = NUMBERS - DOUBLES
+    return bool(("double" in left and right & whole) or ("double" in right and left & whole))
+
+
 def agrees(left: Type, right: Type, inside: bool = False) -> bool:
     """Whether Python's `==` between values of these types is CEL's.
 
-    It is not where a bool meets a number, and inside containers not for doubles: Python takes one NaN object for equal
+    It is not where a bool meets a number or an integer a double, and inside containers not for doubles: Python takes one NaN object for equal
     to itself there.
     """
     left_kinds, right_kinds = kinds(left), kinds(right)
-    if mixes(left_kinds, right_kinds) or (inside and "double" in left_kinds & right_kinds):
+    if mixes(left_kinds, right_kinds) or rounds(left_kinds, right_kinds) or (inside and "double" in left_kinds & right_kinds):
         return False
     shared = left_kinds & right_kinds & NESTED
     if not shared:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from policy_engine.base.values import MAX_UINT, UInt
 from policy_engine.semantics.functions.declaration import Function, Overload
 from policy_engine.semantics.functions.signatures import examples, invalid, takes, typed
-from policy_engine.semantics.operations import NUMBERS, checked_int, no_overload
+from policy_engine.semantics.operations import NUMBERS, checked_int, greater, less, no_overload
 from policy_engine.semantics.types import BOOL, DOUBLE, DYN, INT, UINT, ListType, Type
 
 _NUMERIC: Final = (INT, UINT, DOUBLE)
@@ -115,14 +115,14 @@ FUNCTIONS: Final = (
         _extremes(),
         "The greatest of its arguments, or of a list of numbers.",
         examples(("math.greatest(3, 1, 2)", "3"), ("math.greatest([1.5, 2.5])", "2.5")),
-        _extreme("math.greatest", lambda value, best: value > best),
+        _extreme("math.greatest", greater),
     ),
     Function(
         "math.least",
         _extremes(),
         "The least of its arguments, or of a list of numbers.",
         examples(("math.least(3, 1, 2)", "1"), ("math.least([1.5, 2.5])", "1.5")),
-        _extreme("math.least", lambda value, best: value < best),
+        _extreme("math.least", less),
     ),
     _double(
         "math.ceil", "Up to the next whole number.", ("math.ceil(1.2)", "2.0"), lambda x: _whole(math.ceil, x), DOUBLE

@@ -1,7 +1,7 @@
 """CEL's `==`, for both back ends. Promises an answer for any two values, except where comparing would take too long.
 
-Numbers of different types are equal when their values are, exactly (2**53 + 1 is no double); NaN equals nothing, also
-inside lists and maps; any other two types are unequal; bool is not a number (cel-spec langdef, *Equality*).
+Numbers of different types are equal when their values are (`numbers.common`); NaN equals nothing, also inside lists and
+maps; any other two types are unequal; bool is not a number (cel-spec langdef, *Equality*).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Optional
 from policy_engine.semantics.operations.bounds import MAX_VALUE_ELEMENTS
 from policy_engine.semantics.operations.kinds import KEYS, NUMBERS
+from policy_engine.semantics.operations.numbers import common
 
 MISSING: Final = object()
 """What `find` returns for a key that is not there."""
@@ -24,7 +25,7 @@ def equals(left: Any, right: Any) -> bool:
         if kind is list or kind is dict or kind is Optional:
             return _deep(left, right, [MAX_VALUE_ELEMENTS])
         return bool(left == right)
-    return kind in NUMBERS and type(right) in NUMBERS and bool(left == right)
+    return _same_number(left, right)
 
 
 def find(mapping: dict[Any, Any], key: Any) -> Any:
@@ -42,6 +43,13 @@ def find(mapping: dict[Any, Any], key: Any) -> Any:
     return MISSING
 
 
+def _same_number(left: Any, right: Any) -> bool:
+    if type(left) not in NUMBERS or type(right) not in NUMBERS:
+        return False
+    first, second = common(left, right)
+    return bool(first == second)
+
+
 def _deep(left: Any, right: Any, budget: list[int]) -> bool:
     """Equality inside containers; `budget` counts down over the whole comparison, since values may share parts."""
     budget[0] -= 1
@@ -49,7 +57,7 @@ def _deep(left: Any, right: Any, budget: list[int]) -> bool:
         raise EvaluationError("too_costly", "two values are too large to be compared")
     kind = type(left)
     if kind is not type(right):
-        return kind in NUMBERS and type(right) in NUMBERS and bool(left == right)
+        return _same_number(left, right)
     if kind is list:
         return len(left) == len(right) and all(_deep(a, b, budget) for a, b in zip(left, right, strict=True))
     if kind is dict:
