@@ -75,12 +75,38 @@ class OptionalType:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a schema demands of a value beyond its type. Enforced on arrival; types, rules and checks need not know.
+
+    Numbers are bounded as JSON Schema has it (`above`, `below` exclude the bound), texts in characters, lists in items.
+    `pattern` is RE2. `options` are the JSON texts of the values allowed. `positions` types the first items of a list
+    one by one (a tuple), `items` bounds all of them.
+    """
+
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    multiple_of: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    unique: bool = False
+    options: tuple[str, ...] | None = None
+    positions: tuple[Type, ...] = ()
+    items: Bounds | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordField:
-    """One property of a record."""
+    """One property of a record. `bounds` are what its schema demands beyond the type."""
 
     name: str
     type: Type
     required: bool
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
