@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-from typing import Literal as OneOf
+from typing import Any, Literal as OneOf
 
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.provenance.leaves import LabelAt, Leaf, leaves_of

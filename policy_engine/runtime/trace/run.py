@@ -14,10 +14,11 @@ from typing import Any
 from policy_engine.base.decision import Decision, Label
 from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
-from policy_engine.base.values import Timestamp, inward, timestamp_of
+from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputRecord
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 from policy_engine.runtime.trace.view import RunView, approval_keys
+from policy_engine.semantics.schema.normalise import normalise_any
 
 Judge = Callable[["Run", Request, Outcome, "Decision | None"], Decision]
 """Decides the result phase of a call, for its labels and for what the agent sees."""
@@ -176,8 +177,8 @@ class Run:
 
     def _private(self, value: Any) -> Any:
         try:
-            return inward(value)
-        except (TypeError, ValueError, OverflowError, RecursionError, MisfitError):
+            return normalise_any(value)
+        except MisfitError:
             with self._lock:
                 self._readable = False
                 self._view = None

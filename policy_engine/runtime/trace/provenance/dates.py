@@ -46,8 +46,9 @@ _NAMED: Final = (
         re.IGNORECASE | re.ASCII,
     ),
     re.compile(_EDGE + rf"(?P<m>{_MONTH})\.?,?\s+{_YEAR}(?![\w.,:/-]\d|\w)", re.IGNORECASE | re.ASCII),
-    re.compile(rf"(?:(?P<before>\w+)\s+)?{_EDGE}(?P<m>{_MONTH}){_END}", re.IGNORECASE | re.ASCII),
+    re.compile(_EDGE + rf"(?P<m>{_MONTH}){_END}", re.IGNORECASE | re.ASCII),
 )
+_WORD_BEFORE: Final = re.compile(r"(\w+)\s+\Z")
 _CLOCK: Final = re.compile(
     r"(?:(?<=[Tt ])|(?<![\w.:/-]))(?P<h>[0-9]{1,2})(?::(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:\.[0-9]+)?)?)?"
     r"\s*(?P<half>[ap]\.?m\b)?(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?(?![\w/-]|[.:]\d)",
@@ -121,7 +122,7 @@ def dates_in(text: str) -> Iterator[Date]:
             if any(start < last and first < end for first, last in taken):
                 continue
             parts = match.groupdict()
-            if "before" in parts and not _means_a_month(match["m"], parts["before"]):
+            if pattern is _NAMED[-1] and not _means_a_month(match["m"], text[max(0, start - 16) : start]):
                 continue
             if match["m"] in _VERBS and not parts.get("y"):
                 continue
@@ -146,10 +147,12 @@ def clocks_in(text: str) -> Iterator[Clock]:
             yield Clock(hour, minute, second, zone.upper().replace(":", "") if zone else None)
 
 
-def _means_a_month(name: str, before: str | None) -> bool:
+def _means_a_month(name: str, before: str) -> bool:
+    """Whether a month's name on its own can be nothing else: not «you may», not «dec»."""
     if name.lower() not in _DOUBTFUL_ALONE:
         return True
-    return name[0].isupper() and before is not None and before.lower() in _BEFORE_A_MONTH
+    word = _WORD_BEFORE.search(before)
+    return name[0].isupper() and word is not None and word[1].lower() in _BEFORE_A_MONTH
 
 
 def _valid(year: str | None, month: int, day: str | None) -> Iterator[Date]:

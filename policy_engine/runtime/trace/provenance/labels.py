@@ -48,7 +48,7 @@ def shares_much(text: Text, leaf: Text) -> bool:
     """Whether a text shares five consecutive words or an identifier with a leaf."""
     if not text.loose_identifiers.isdisjoint(leaf.loose_identifiers):
         return True
-    return not text.shingles.isdisjoint(leaf.shingles)
+    return leaf.shares_words(text)
 
 
 def holds_all_of(text: Text, leaf: Text) -> bool:

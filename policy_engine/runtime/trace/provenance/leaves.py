@@ -66,33 +66,46 @@ def leaves_of(
     *,
     structured: bool = True,
 ) -> Iterator[Leaf]:
-    """Every leaf of `value`, in order. With `structured`, text that holds values is read as these."""
-    for at, plain, item in _walk(value, path, path, structured):
+    """Every leaf of `value`, in order. With `structured`, a text result that holds values is read as these."""
+    for at, plain, item in _walk(_opened(value) if structured else value, path, path):
         here = [mark for mark in marks if _covers(mark.path, at) or _covers(mark.path, plain)] if marks else ()
         labels = frozenset(mark.label for mark in here if mark.add)
         cleared = frozenset(mark.label for mark in here if not mark.add) - labels
         yield Leaf(item, source, tool, at, call, labels, cleared)
 
 
-def _walk(value: Any, path: str, plain: str, structured: bool) -> Iterator[tuple[str, str, Any]]:
+def _walk(value: Any, path: str, plain: str) -> Iterator[tuple[str, str, Any]]:
     """Path, the same with keys unquoted, and value of each leaf. An odd key is quoted: it must not pass for a path."""
     if isinstance(value, dict):
         for key, item in value.items():
             inside = f"{path}.{key}" if _FIELD.fullmatch(str(key)) else f"{path}[{json.dumps(str(key))}]"
             if isinstance(key, str) and _is_data(key):
                 yield inside, f"{plain}.{key}", key
-            yield from _walk(item, inside, f"{plain}.{key}", structured)
+            yield from _walk(item, inside, f"{plain}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _walk(item, f"{path}[{index}]", f"{plain}[{index}]", structured)
-    elif isinstance(value, str) and structured:
-        held = values_in(value)
-        if held is None:
-            yield path, plain, value
-        else:
-            yield from _walk(held, path, plain, False)
+            yield from _walk(item, f"{path}[{index}]", f"{plain}[{index}]")
     elif value is not None:
         yield path, plain, value
+
+
+def _opened(value: Any) -> Any:
+    """A text result as the values it holds: the whole result, or each text of an MCP one.
+
+    Text deeper inside stays text, because anybody may have written it.
+    """
+    if isinstance(value, str):
+        held = values_in(value)
+        return value if held is None else held
+    if isinstance(value, dict) and isinstance(value.get("content"), list):
+        return {**value, "content": [_opened_block(block) for block in value["content"]]}
+    return value
+
+
+def _opened_block(block: Any) -> Any:
+    if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str):
+        return {**block, "text": _opened(block["text"])}
+    return block
 
 
 def _is_data(key: str) -> bool:

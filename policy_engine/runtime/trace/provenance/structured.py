@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-MAX_STRUCTURED_CHARS: Final = 500_000
+MAX_YAML_CHARS: Final = 200_000
+"""Longer text is not tried as YAML, which is slow to read."""
 _MAX_DEPTH: Final = 32
 _YAML_HEAD: Final = re.compile(r"\s*(?:---\s*\n\s*)?(?:- +\S|[\w-]+:(?:\s|$))")
 _LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -23,9 +24,10 @@ class _NotPlain(Exception):
 
 
 def values_in(text: str) -> dict[Any, Any] | list[Any] | None:
-    """The list or map that a text holds; None where it is just text. Scalars of YAML stay text."""
-    if not 2 <= len(text) <= MAX_STRUCTURED_CHARS:
-        return None
+    """The list or map that a text holds; None where it is just text. Scalars of YAML stay text.
+
+    One `key: value` alone is prose («Note: …»), not YAML.
+    """
     head = text.lstrip()[:1]
     try:
         value = json.loads(text, object_pairs_hook=_unique) if head in ("{", "[") else _yaml(text)
@@ -42,9 +44,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _yaml(text: str) -> Any:
-    if not _YAML_HEAD.match(text):
+    if len(text) > MAX_YAML_CHARS or not _YAML_HEAD.match(text):
         return None
-    return _plain(yaml.compose(text, Loader=_LOADER), set(), 0)
+    value = _plain(yaml.compose(text, Loader=_LOADER), set(), 0)
+    return None if isinstance(value, dict) and len(value) < 2 else value
 
 
 def _plain(node: Any, seen: set[int], depth: int) -> Any:

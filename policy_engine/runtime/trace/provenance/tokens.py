@@ -18,6 +18,7 @@ from policy_engine.runtime.trace.provenance.text import LEADING, TRAILING, folde
 SHARED_WORDS: Final = 5
 """So many consecutive words in common make a text carry the labels of another."""
 _MOST_PEELED: Final = 4
+_LONGEST_PEELED: Final = 2_000
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,40})(?:\.[0-9]{1,40})?", re.ASCII)
 _CURRENCY: Final = "$€£¥₹₽"
 _LOOSE_WORD: Final = re.compile(r"\w+")
@@ -74,8 +75,16 @@ class Text:
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
         """Every run of five consecutive loose words."""
+        return frozenset(self._runs())
+
+    def shares_words(self, other: Text) -> bool:
+        """Whether five consecutive loose words stand in both."""
+        wanted = other.shingles
+        return bool(wanted) and any(run in wanted for run in self._runs())
+
+    def _runs(self) -> Iterator[tuple[str, ...]]:
         words = self.loose_words
-        return frozenset(words[at : at + SHARED_WORDS] for at in range(len(words) - SHARED_WORDS + 1))
+        return (words[at : at + SHARED_WORDS] for at in range(len(words) - SHARED_WORDS + 1))
 
     @cached_property
     def loose_identifiers(self) -> frozenset[str]:
@@ -114,6 +123,9 @@ def _peeled(token: str) -> Iterator[str]:
         start += 1
     while end > start and len(token) - end < _MOST_PEELED and token[end - 1] in TRAILING:
         end -= 1
+    if len(token) > _LONGEST_PEELED:
+        yield from (token, token[start:end])
+        return
     for first in range(start + 1):
         for last in range(end, len(token) + 1):
             yield token[first:last]
@@ -123,14 +135,19 @@ def _peeled(token: str) -> Iterator[str]:
 
 
 def _words(raw: str) -> Iterator[Word]:
-    for token in folded(raw).split():
+    for token in raw.split():
         start, end = 0, len(token)
         while start < end and token[start] in LEADING:
             start += 1
         while end > start and token[end - 1] in TRAILING:
             end -= 1
-        if end > start:
-            yield Word(token[start:end], not _SENTENCE_ENDS.isdisjoint(token[end:]))
+        if end == start:
+            continue
+        core = token[start:end]
+        # A number or an address inside a text is not to be reached by another writing of it.
+        pieces = [core.casefold()] if is_identifier(core) else folded(core).split()
+        yield from (Word(piece, False) for piece in pieces[:-1])
+        yield from (Word(piece, not _SENTENCE_ENDS.isdisjoint(token[end:])) for piece in pieces[-1:])
 
 
 def _same(here: Sequence[Word], wanted: Sequence[Word]) -> bool:
