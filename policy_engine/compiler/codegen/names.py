@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 
 from policy_engine.compiler.codegen import build
-from policy_engine.compiler.codegen.emitter import Emitter
-from policy_engine.compiler.codegen.kinds import LISTS, MAPS, STRINGS
+from policy_engine.compiler.codegen.emitter import Emitter, LeftToTheInterpreter
+from policy_engine.compiler.codegen.kinds import LISTS, MAPS, STRINGS, Kinds
 from policy_engine.semantics.ast.expressions import Has, Index, Literal, Name, Select
+from policy_engine.semantics.functions.catalogue import TYPE_VALUES
 
 
 def name(node: Name, emitter: Emitter) -> ast.expr:
@@ -22,12 +23,30 @@ def name(node: Name, emitter: Emitter) -> ast.expr:
 
 def select(node: Select, emitter: Emitter) -> ast.expr:
     """`operand.field` and `operand.?field`."""
+    if _names_a_type(node, emitter):
+        raise LeftToTheInterpreter
     operand = emitter.value(node.operand)
     if node.optional:
         return build.call("optional_select", operand, build.constant(node.field))
-    if emitter.kinds(node.operand) == {"optional"}:
+    if not _subscriptable(operand, emitter.kinds(node.operand)):
         return build.call("select", operand, build.constant(node.field))
     return build.subscript(operand, build.constant(node.field))
+
+
+def _subscriptable(operand: ast.expr, kinds: Kinds) -> bool:
+    """Whether `operand[…]` is worth writing: not where it can only fail, nor on displays, where Python would warn."""
+    return bool(kinds & (MAPS | LISTS)) and isinstance(operand, ast.Name | ast.Subscript | ast.Attribute | ast.Call)
+
+
+def _names_a_type(node: Select, emitter: Emitter) -> bool:
+    """Whether this is `google.protobuf.Timestamp` or another dotted name that is a value by itself."""
+    words, inner = [node.field], node.operand
+    while isinstance(inner, Select):
+        words.append(inner.field)
+        inner = inner.operand
+    if not isinstance(inner, Name) or (inner.name in emitter.scope and not inner.rooted):
+        return False
+    return ".".join((inner.name, *reversed(words))) in TYPE_VALUES
 
 
 def has(node: Has, emitter: Emitter) -> ast.expr:
@@ -49,7 +68,9 @@ def index(node: Index, emitter: Emitter) -> ast.expr:
     if node.optional:
         return build.call("optional_index", operand, position)
     kinds, key = emitter.kinds(node.operand), emitter.kinds(node.index)
-    if key == STRINGS and kinds != {"optional"}:
+    if not _subscriptable(operand, kinds):
+        return build.call("index", operand, position)
+    if key == STRINGS:
         return build.subscript(operand, position)
     whole = isinstance(node.index, Literal) and type(node.index.value) is int and node.index.value >= 0
     if whole and kinds and kinds <= LISTS | {"null"}:
