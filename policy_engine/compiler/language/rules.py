@@ -19,7 +19,6 @@ from policy_engine.compiler.language.parts import (
     NotePart,
     RequirePart,
 )
-from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.ast.policy import (
     Backoff,
     Breaker,
