@@ -14,11 +14,13 @@ from policy_engine.base.errors import EvaluationError
 from policy_engine.base.limits import MAX_ARGS_NODES, MAX_EVALUATION_STEPS
 from policy_engine.base.source import Source, Span
 from policy_engine.base.values import MAX_INT, MIN_INT, Optional, TypeValue, UInt, inward, outward
+from policy_engine.compiler.cel.checker import Scope, check_expression
 from policy_engine.compiler.cel.parser import parse_expression
 from policy_engine.compiler.codegen.program import generate_program
 from policy_engine.diagnostics.model import Collector, PolicyError
 from policy_engine.semantics.ast.expressions import Call, Expr, Literal, Name
 from policy_engine.semantics.evaluation import interpreted
+from policy_engine.semantics.functions.catalogue import BY_NAME
 from policy_engine.semantics.types import (
     BOOL,
     BYTES,
@@ -81,9 +83,7 @@ class Program:
         return f"Program({self.text!r}: {self.type})"
 
 
-def compile(
-    text: str, variables: Mapping[str, str | Type] | None = None, *, container: str | None = None
-) -> Program:
+def compile(text: str, variables: Mapping[str, str | Type] | None = None, *, container: str | None = None) -> Program:
     """Reads and checks an expression; raises `PolicyError` with its diagnostics.
 
     `variables` declares each name it may read with its type, `"int"`, `"list(string)"`, `"map(string, dyn)"` …; without
@@ -91,10 +91,13 @@ def compile(
     """
     collector = Collector()
     expression = _parse(text, "<expression>", collector)
-    for declared in (variables or {}).values():
-        if isinstance(declared, str):
-            _read_type(declared)
-    return Program(text, expression, DYN, container)
+    if variables is None:
+        return Program(text, expression, DYN, container)
+    types = {name: _read_type(kind) if isinstance(kind, str) else kind for name, kind in variables.items()}
+    checked = check_expression(expression, Scope(types, BY_NAME, container=container), collector)
+    if collector.failed:
+        raise PolicyError(collector.diagnostics)
+    return Program(text, expression, checked.type, container)
 
 
 def evaluate(
