@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from policy_engine.base.source import NOWHERE, Source, Span
 from policy_engine.diagnostics.model import Code, Diagnostic, Label
