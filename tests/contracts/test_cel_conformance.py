@@ -24,7 +24,9 @@ CORE = (
 )  # fmt: skip
 BACKENDS: tuple[cel.Backend, ...] = ("generated", "interpreter")
 
-_LOST_BACKSLASH = "the recorded expression lost its backslash, the recorded value kept it; Google's C++ CEL differs as well"
+_LOST_BACKSLASH = (
+    "the recorded expression lost its backslash, the recorded value kept it; Google's C++ CEL differs as well"
+)
 KNOWN: tuple[tuple[str, str], ...] = (
     ("parse/bytes_literals/triple_single_quoted_unescaped_punctuation", _LOST_BACKSLASH),
     ("parse/bytes_literals/triple_double_quoted_unescaped_punctuation", _LOST_BACKSLASH),
