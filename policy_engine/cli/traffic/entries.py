@@ -16,8 +16,10 @@ from policy_engine.diagnostics.suggest import did_you_mean
 
 CALL_KEYS: Final = (
     "tool", "args", "principal", "agent", "context", "input", "run", "call", "at", "attended", "approvals",
-    "annotations", "digest",
+    "annotations", "digest", "origin",
 )  # fmt: skip
+ORIGINS: Final = ("user", "attack")
+"""On whose behalf a recorded call was made: a mark for tables over recordings, no decision reads it."""
 OUTCOME_KEYS: Final = ("run", "call", "result", "error", "at", "duration", "cost")
 EVENT_WORDS: Final[Mapping[str, EventName]] = {
     "input": "@input", "answer": "@answer", "step": "@step", "delegate": "@delegate", "resource": "@resource",
@@ -99,6 +101,8 @@ def _call(data: Mapping[str, Any]) -> CallEntry:
     args = data.get("args", {})
     if not isinstance(args, Mapping | str):
         raise EntryError("`args` is an object, or its JSON as text", "args")
+    if data.get("origin", "user") not in ORIGINS:
+        raise EntryError("`origin` is user or attack", "origin")
     request = Request(
         tool=text_of(data, "tool"), args=args, principal=_record(data, "principal"), agent=_agent(data),
         context=_record(data, "context") or {}, input=_words(data, "input"), id=_words(data, "call"),
