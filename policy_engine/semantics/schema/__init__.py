@@ -1,1 +1,1 @@
-
+"""What arguments look like: strict JSON, JSON Schema as types, and the one pass that validates and copies them."""

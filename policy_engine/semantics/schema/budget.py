@@ -9,7 +9,7 @@ from policy_engine.base.limits import MAX_ARGS_CHARS, MAX_ARGS_NODES
 
 
 class Budget:
-    """How much text and how many values one request may still hold. What a failed alternative of a union read counts too."""
+    """How much text and how many values one request may still hold. Failed alternatives of a union count too."""
 
     __slots__ = ("chars", "nodes")
 

@@ -10,8 +10,9 @@ from policy_engine.semantics.schema.bounds import canonical
 Schema = dict[str, Any]
 
 ANNOTATIONS: Final = frozenset({
-    "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "$comment", "$schema",
-    "$id", "$anchor", "$defs", "definitions", "$vocabulary", "format", "contentEncoding", "contentMediaType", "discriminator",
+    "title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "$comment",
+    "$schema", "$id", "$anchor", "$defs", "definitions", "$vocabulary", "format", "contentEncoding",
+    "contentMediaType", "discriminator",
 })  # fmt: skip
 """Keywords that say nothing about which values fit."""
 MAX_ALTERNATIVES: Final = 256

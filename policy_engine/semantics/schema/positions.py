@@ -23,7 +23,7 @@ class Places:
         self.source = source
 
     def of(self, path: Path) -> Span:
-        """The first characters of the value at `path` (all of a scalar); of the nearest enclosing value if there is none."""
+        """The first characters of the value at `path` (all of a scalar), or of the nearest value around it."""
         while path and path not in self._values:
             path = path[:-1]
         start, end = self._values.get(path, (0, min(1, len(self.source.text))))

@@ -174,7 +174,10 @@ SCALARS: Final[dict[BasicType, Callable[[Any, Budget], Any]]] = {
 def one_of(enum: EnumType) -> Check:
     """The check of closed strings."""
     options = {option: option for option in enum.options}
-    shown = str(enum) if len(str(enum)) <= 200 else f"one of {len(options)} declared words"
+    if not options:
+        shown = "left out: its schema fits no value"
+    else:
+        shown = str(enum) if len(str(enum)) <= 200 else f"one of {len(options)} declared words"
 
     def check(value: Any, budget: Budget) -> str:
         word = value if type(value) is str else text(value, budget)

@@ -1,6 +1,6 @@
 """`anyOf`: several shapes of which one must fit, as one type and the bounds that can be kept.
 
-Never tighter than the alternatives together: where a bound of one alternative could refuse a value of another, it is dropped.
+Never tighter than the alternatives together: where a bound of one could refuse a value of another, it is dropped.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from policy_engine.semantics.schema.bounds import canonical
+from policy_engine.semantics.schema.shape import NOTHING
 from policy_engine.semantics.types import (
     DOUBLE,
     DYN,
@@ -30,7 +31,7 @@ Alternative = tuple[Type, Bounds | None]
 
 def simplified(types: Sequence[Type]) -> Type:
     """The union, with closed strings gathered into one enum, or swallowed where any string fits."""
-    made = union(*types)
+    made = union(*([one for one in types if one != NOTHING] or [NOTHING]))
     if not isinstance(made, UnionType):
         return made
     words = [option for enum in made.options if isinstance(enum, EnumType) for option in enum.options]

@@ -16,6 +16,7 @@ from policy_engine.base.errors import MisfitError
 from policy_engine.base.limits import MAX_SOURCE_CHARS
 from policy_engine.base.source import NOWHERE, Source, Span
 from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label, PolicyError
+from policy_engine.semantics.schema.faults import Faults
 from policy_engine.semantics.schema.json_schema import SchemaReader
 from policy_engine.semantics.schema.positions import Places
 from policy_engine.semantics.schema.strict_json import clipped, parse_json
@@ -85,7 +86,7 @@ Path = tuple[str | int, ...]
 class ToolSchema:
     """One tool: the record its arguments must fit, the type of its result, and what its author says about it.
 
-    `annotations` are MCP's hints (`readOnlyHint` …); they are claims of the server, not facts. `span` is its name's place.
+    `annotations` are MCP's hints (`readOnlyHint` …): claims of the server, not facts. `span` is the place of its name.
     """
 
     name: str
@@ -223,12 +224,13 @@ class _File:
         self, name: str, schema_path: Path, schema: Any, span: Span, node: dict[str, Any], path: Path = ()
     ) -> ToolSchema | None:
         shown = clipped(name)
-        reader = SchemaReader(self.places, self.collector, shown, schema, schema_path)
-        record = reader.record(f"{shown} arguments")
+        record = SchemaReader(Faults(self.places, self.collector, shown), schema, schema_path).record(
+            f"{shown} arguments"
+        )
         output: Type = DYN
         key = next((key for key in _OUTPUTS if node.get(key) is not None), None)
         if key is not None:
-            output = SchemaReader(self.places, self.collector, shown, node[key], (*path, key), result=True).type()
+            output = SchemaReader(Faults(self.places, self.collector, shown), node[key], (*path, key)).type()
         annotations = node.get("annotations")
         if annotations is not None and not isinstance(annotations, dict):
             self._fault((*path, "annotations"), f"the annotations of `{shown}` are not an object")
