@@ -73,7 +73,7 @@ def _unknown(piece: Piece) -> Diagnostic:
         return Diagnostic(
             UNKNOWN_KIND, f"`{word}` is no kind of rule" + (f"; did you mean `{guess}`?" if guess else ""),
             (Label(place, "unknown kind"),), effect=_EFFECT,
-            suggestion=f"one of {', '.join(RULE_KINDS)}" if guess is None else CLAUSE_FORMS.get(guess, DECLARATION_FORMS.get(guess)),
+            suggestion=CLAUSE_FORMS.get(guess or "", f"one of {', '.join(RULE_KINDS)}"),
             fixes=fixes,
         )  # fmt: skip
     shown = word if len(word) <= 40 else f"{word[:37]}…"
