@@ -1,0 +1,158 @@
+"""One checked rule as the runtime reads it: expressions expanded and generated, paths plain, ladders resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal as OneOf, TypeAlias, assert_never, cast
+
+from policy_engine.compiler.analysis.checking import LayerTools
+from policy_engine.compiler.analysis.defaults import ANY_TOOL
+from policy_engine.compiler.analysis.draft import Subject
+from policy_engine.compiler.analysis.rules import CheckedRule
+from policy_engine.compiler.codegen.module import ModuleBuilder
+from policy_engine.semantics.artifact import (
+    CompiledLadder,
+    CompiledOtherwise,
+    CompiledRule,
+    CompiledTier,
+    Message,
+    PlainPath,
+    RedactStep,
+    SetStep,
+    Step,
+    Value,
+)
+from policy_engine.semantics.ast.expressions import Expr
+from policy_engine.semantics.ast.policy import (
+    Declassification,
+    ElseCall,
+    ElseDeny,
+    ElseEscalate,
+    ElseReply,
+    ElseRetry,
+    ElseSet,
+    ElseWithhold,
+    Escalation,
+    Labelling,
+    Ladder,
+    Otherwise,
+    Path,
+    RedactChange,
+    Rewriting,
+    SetChange,
+    Validation,
+    Word,
+    kind_of,
+)
+from policy_engine.semantics.types import Type
+
+RuleKind: TypeAlias = OneOf["allow", "deny", "escalate", "rewrite", "label", "declassify", "validate"]
+
+
+class RuleBuilder:
+    """Builds rules into one module."""
+
+    def __init__(self, module: ModuleBuilder) -> None:
+        self._module = module
+
+    def rule(self, checked: CheckedRule, subject: Subject) -> tuple[CompiledRule, Mapping[Expr, Type]]:
+        """The rule as it stands for `subject` and all that read alike, with the certain types of its condition."""
+        rule, parts = checked.rule, _Parts(self._module, checked.tools, subject, checked.id)
+        condition = checked.tools.expander.expand(checked.tools.conditions.of(rule), subject)
+        compiled = CompiledRule(
+            id=checked.id,
+            kind=cast(RuleKind, kind_of(rule)),
+            layer=checked.layer.index,
+            observe=rule.observe,
+            condition=condition.final,
+            span=rule.span,
+            because=parts.message(rule.notes.because),
+            detail=parts.message(rule.notes.detail),
+            tags=tuple(tag.text for tag in rule.notes.tags),
+            ladder=parts.ladder(rule.ladder) if isinstance(rule, Escalation) else None,
+            steps=parts.steps(rule) if isinstance(rule, Rewriting) else (),
+            labels=tuple(word.text for word in rule.labels) if isinstance(rule, Labelling | Declassification) else (),
+            paths=tuple(plain(path) for path in rule.paths) if isinstance(rule, Labelling) else (),
+            otherwise=parts.otherwise(rule.otherwise) if isinstance(rule, Validation) else None,
+        )
+        return compiled, checked.tools.certain_types(condition, subject)
+
+    def default_ladder(self, tools: LayerTools) -> CompiledLadder | None:
+        """The ladder of a layer's `default escalate`."""
+        default = tools.layer.default
+        if default is None or default.ladder is None:
+            return None
+        return _Parts(self._module, tools, ANY_TOOL, f"{tools.layer.name}/default").ladder(default.ladder)
+
+
+def plain(path: Path) -> PlainPath:
+    """A path without its place."""
+    return PlainPath(path.root, path.steps)
+
+
+class _Parts:
+    """Builds the parts of one rule for one subject."""
+
+    def __init__(self, module: ModuleBuilder, tools: LayerTools, subject: Subject, hint: str) -> None:
+        self._module = module
+        self._tools = tools
+        self._subject = subject
+        self._hint = hint
+
+    def value(self, expression: Expr) -> Value:
+        expanded = self._tools.expander.expand(expression, self._subject)
+        types = self._tools.certain_types(expanded, self._subject)
+        return self._module.value(self._hint, expanded.final, types)
+
+    def message(self, note: Word | None) -> Message | None:
+        if note is None:
+            return None
+        pieces = self._tools.notes.pieces(note)
+        return Message(tuple(piece if isinstance(piece, str) else self.value(piece) for piece in pieces))
+
+    def steps(self, rule: Rewriting) -> tuple[Step, ...]:
+        made: list[Step] = []
+        for change in rule.changes:
+            match change:
+                case SetChange():
+                    made.append(self.set_step(change))
+                case RedactChange():
+                    cover = None if change.replacement is None else self.value(change.replacement)
+                    made += [RedactStep(plain(path), cover) for path in change.paths]
+                case _:
+                    assert_never(change)
+        return tuple(made)
+
+    def set_step(self, change: SetChange) -> SetStep:
+        return SetStep(plain(change.path), self.value(change.value))
+
+    def ladder(self, ladder: Ladder) -> CompiledLadder:
+        tiers = tuple(
+            CompiledTier(
+                tier.count, tier.queue.text, None if tier.where is None else self.value(tier.where), tier.within.nanos
+            )
+            for tier in ladder.tiers
+        )
+        return CompiledLadder(tiers, self.otherwise(ladder.otherwise))
+
+    def otherwise(self, otherwise: Otherwise | None) -> CompiledOtherwise | None:
+        match otherwise:
+            case None:
+                return None
+            case ElseDeny():
+                return CompiledOtherwise("deny")
+            case ElseWithhold():
+                return CompiledOtherwise("withhold")
+            case ElseReply():
+                return CompiledOtherwise("reply", value=self.value(otherwise.value))
+            case ElseSet():
+                return CompiledOtherwise("set", steps=tuple(self.set_step(change) for change in otherwise.changes))
+            case ElseCall():
+                given = None if otherwise.arguments is None else self.value(otherwise.arguments)
+                return CompiledOtherwise("call", value=given, tool=otherwise.tool.text)
+            case ElseRetry():
+                return CompiledOtherwise("retry", times=otherwise.times.value, then=self.otherwise(otherwise.otherwise))
+            case ElseEscalate():
+                return CompiledOtherwise("escalate", ladder=self.ladder(otherwise.ladder))
+            case _:
+                assert_never(otherwise)

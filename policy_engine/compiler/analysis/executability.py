@@ -1,0 +1,76 @@
+"""What this version checks but does not execute is refused by `load`, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from policy_engine.compiler.analysis.checking import Bench
+from policy_engine.compiler.analysis.conditions import expressions_of, ladder_expressions
+from policy_engine.diagnostics.model import Code
+from policy_engine.semantics.ast.expressions import Call, Expr, children
+from policy_engine.semantics.ast.policy import Default, ElseReply, Escalation, Rule, kind_of
+
+NOT_EXECUTABLE = Code(
+    "not-executable",
+    "Part of the policy is checked, but nothing executes it yet",
+    "`check` knows the whole language; this version executes allow, deny, escalate, rewrite, label, declassify and"
+    " validate. A policy that relies on more is refused when it is loaded: a limit that nobody counts would be a promise"
+    " that nobody keeps.\n\n```\nlimit rate on crm.refund to 5 per 1h        // checked, refused by load\n"
+    "escalate each on crm.refund to finance within 30m\n```",
+)
+CODES = (NOT_EXECUTABLE,)
+
+LATER_KINDS: Final = frozenset({"limit", "timeout", "retry", "breaker", "invariant"})
+_EFFECT: Final = "the policy is not loaded: what it promises would not be kept"
+
+
+def check_executable(bench: Bench, rule: Rule) -> None:
+    """Refuse kinds, functions and endings of a rule that nothing executes yet."""
+    kind = kind_of(rule)
+    if kind in LATER_KINDS:
+        bench.report(
+            NOT_EXECUTABLE, f"`{kind}` is checked, but nothing executes it yet", (rule.keyword_span, "a later version"),
+            effect=_EFFECT, suggestion="leave the rule out until then; `check` goes on checking it",
+        )  # fmt: skip
+    ending = rule.ladder.otherwise if isinstance(rule, Escalation) else None
+    if isinstance(ending, ElseReply) and bench.subject.event:
+        bench.report(
+            NOT_EXECUTABLE, "a reply instead of an event is checked, but nothing executes it yet", ending.span,
+            effect=_EFFECT, suggestion="else deny",
+        )  # fmt: skip
+    expressions = [bench.tools.conditions.of(rule), *expressions_of(rule)]
+    for note in (rule.notes.because, rule.notes.detail):
+        if note is not None:
+            expressions += [piece for piece in bench.tools.notes.pieces(note) if not isinstance(piece, str)]
+    _check_functions(bench, expressions)
+
+
+def check_default_executable(bench: Bench, default: Default | None) -> None:
+    """The same for what belongs to a layer, not to a rule."""
+    for history in bench.layer.histories.values():
+        bench.report(
+            NOT_EXECUTABLE, "`history` is checked, but nothing keeps calls across runs yet", history.span,
+            effect=_EFFECT, suggestion="leave it out until then; `run.calls` are the calls of this run",
+        )  # fmt: skip
+    if default is not None and default.ladder is not None:
+        _check_functions(bench, ladder_expressions(default.ladder))
+
+
+def _check_functions(bench: Bench, expressions: Iterable[Expr]) -> None:
+    told: set[str] = set()
+    for expression in expressions:
+        expanded = bench.expanded(expression)
+        pending = [] if expanded is None else [expanded.tree]
+        while pending:
+            node = pending.pop()
+            pending.extend(children(node))
+            if not isinstance(node, Call) or node.function in told:
+                continue
+            function = bench.draft.functions.get(node.function)
+            if function is not None and function.body is None:
+                told.add(node.function)
+                bench.report(
+                    NOT_EXECUTABLE, f"`{node.function}` is checked, but this version does not execute it yet",
+                    node.span, effect=_EFFECT, suggestion="leave the rule out until then; `check` goes on checking it",
+                )  # fmt: skip
