@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 MAX_YAML_CHARS: Final = 200_000
 """Longer text is not tried as YAML, which is slow to read."""
