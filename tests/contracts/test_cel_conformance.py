@@ -81,7 +81,9 @@ def _same(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, float):
-        return left == right and math.copysign(1, left) == math.copysign(1, right) or left != left and right != right
+        if left != left or right != right:
+            return left != left and right != right
+        return left == right and math.copysign(1, left) == math.copysign(1, right)
     if isinstance(left, list):
         return len(left) == len(right) and all(map(_same, left, right))
     if isinstance(left, dict):

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from policy_engine.base.errors import EvaluationError
+from policy_engine.semantics.activation import Names
 from policy_engine.semantics.ast.expressions import Name, Select
 from policy_engine.semantics.functions.catalogue import TYPE_VALUES
 from policy_engine.semantics.operations import MISSING, select
 
 _UNREAD: Final = object()
+_TYPE_NAMESPACES: Final = frozenset(name.partition(".")[0] for name in TYPE_VALUES if "." in name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Resolver:
         self._names = names
         parts = container.split(".") if container else []
         self._prefixes = tuple(".".join((*parts[:length], "")) for length in range(len(parts), 0, -1))
+        self._qualified = bool(parts) or (not isinstance(names, Names) and any("." in name for name in names))
 
     def name(self, node: Name) -> Any:
         """The value of a name that is no macro's variable; raises `undeclared`."""
@@ -78,7 +81,7 @@ class Resolver:
         while isinstance(inner, Select) and not inner.optional:
             fields.append(inner.field)
             inner = inner.operand
-        if not isinstance(inner, Name):
+        if not isinstance(inner, Name) or not (self._qualified or inner.name in _TYPE_NAMESPACES):
             return MISSING
         words = (inner.name, *reversed(fields))
         for length in range(len(words), 1, -1):

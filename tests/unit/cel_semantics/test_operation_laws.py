@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import (
