@@ -22,8 +22,23 @@ from policy_engine.compiler.cel.literals import LiteralFault
 from policy_engine.compiler.cel.macros import MacroFault
 from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label
 from policy_engine.semantics.ast.expressions import (
-    And, Binary, BinaryOperator, Call, Conditional, Element, Entry, Expr, Index, ListExpr, Literal, MapExpr, Name, Negate,
-    Not, Or, Select,
+    And,
+    Binary,
+    BinaryOperator,
+    Call,
+    Conditional,
+    Element,
+    Entry,
+    Expr,
+    Index,
+    ListExpr,
+    Literal,
+    MapExpr,
+    Name,
+    Negate,
+    Not,
+    Or,
+    Select,
 )  # fmt: skip
 
 RESERVED_WORDS: Final = frozenset(
@@ -42,6 +57,7 @@ class Piece:
     __slots__ = ("depth", "end", "node", "start")
 
     def __init__(self, node: Expr, start: int, end: int, depth: int) -> None:
+        """`start` and `end` are offsets in the source."""
         self.node = node
         self.start = start
         self.end = end
@@ -65,6 +81,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
     """Callbacks of the CEL rules. Not thread-safe: `begin`, one parse, then `failed`."""
 
     def __init__(self) -> None:
+        """Not usable before `begin`."""
         super().__init__(visit_tokens=False)
         self._source: Source = NOWHERE.source
         self._collector = Collector()

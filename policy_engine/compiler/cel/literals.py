@@ -27,6 +27,7 @@ class LiteralFault(Exception):
     """A literal that stands for no value. `start` and `end` are offsets inside the token."""
 
     def __init__(self, message: str, start: int, end: int, suggestion: str | None = None) -> None:
+        """`message` says what is wrong, `suggestion` what to write."""
         super().__init__(message)
         self.message = message
         self.start = start
@@ -48,7 +49,9 @@ def unsigned(text: str) -> UInt:
     """The value of a `UINT` token."""
     value = _whole(text[:-1], text)
     if value > MAX_UINT:
-        raise LiteralFault(f"{_short(text)} does not fit a uint", 0, len(text), "a uint is at most 18446744073709551615u")
+        raise LiteralFault(
+            f"{_short(text)} does not fit a uint", 0, len(text), "a uint is at most 18446744073709551615u"
+        )
     return UInt(value)
 
 
@@ -113,7 +116,12 @@ def _unescape(text: str, start: int, end: int) -> str:
         if code is None:
             parts.append(_simple(match, text))
         elif code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-            raise LiteralFault(f"`{match[0]}` is not a character", match.start(), match.end(), "a character up to \\U0010FFFF, no surrogate")
+            raise LiteralFault(
+                f"`{match[0]}` is not a character",
+                match.start(),
+                match.end(),
+                "a character up to \\U0010FFFF, no surrogate",
+            )
         else:
             parts.append(chr(code))
     parts.append(text[start:end])
@@ -129,7 +137,12 @@ def _unescape_bytes(text: str, start: int, end: int) -> bytes:
         if code is None:
             parts.append(_simple(match, text).encode())
         elif match[3] or match[4]:
-            raise LiteralFault(f"`{match[0]}` is a character, not a byte", match.start(), match.end(), "in bytes: \\xHH, one for each byte")
+            raise LiteralFault(
+                f"`{match[0]}` is a character, not a byte",
+                match.start(),
+                match.end(),
+                "in bytes: \\xHH, one for each byte",
+            )
         else:
             parts.append(bytes((code,)))
     parts.append(text[start:end].encode())
@@ -155,7 +168,9 @@ def _simple(match: re.Match[str], text: str) -> str:
 
 def _whole(digits: str, text: str) -> int:
     if len(digits) > 100:  # far out of any range, and int() of very long texts is slow or refused
-        raise LiteralFault(f"{_short(text)} is too large a number", 0, len(text), "a whole number has at most 20 digits")
+        raise LiteralFault(
+            f"{_short(text)} is too large a number", 0, len(text), "a whole number has at most 20 digits"
+        )
     return int(digits, 16) if digits[:2] == "0x" else int(digits)
 
 

@@ -12,7 +12,16 @@ from typing import Final
 
 from policy_engine.base.source import Span
 from policy_engine.semantics.ast.expressions import (
-    Bind, Comprehension, ComprehensionKind, Expr, Has, ListExpr, Literal, Name, OptionalMap, Select,
+    Bind,
+    Comprehension,
+    ComprehensionKind,
+    Expr,
+    Has,
+    ListExpr,
+    Literal,
+    Name,
+    OptionalMap,
+    Select,
 )  # fmt: skip
 
 
@@ -20,6 +29,7 @@ class MacroFault(Exception):
     """A macro that is not written as macros are."""
 
     def __init__(self, message: str, span: Span, suggestion: str | None = None) -> None:
+        """`span` is what to underline."""
         super().__init__(message)
         self.message = message
         self.span = span
@@ -65,7 +75,9 @@ def function(name: str, args: tuple[Expr, ...], span: Span) -> Expr | None:
         case (Select(optional=False) as field,):
             return Has(field.operand, field.field, span)
         case _:
-            raise MacroFault("`has` asks for one field of something", span, "has(args.limit); for a key: \"limit\" in args")
+            raise MacroFault(
+                "`has` asks for one field of something", span, 'has(args.limit); for a key: "limit" in args'
+            )
 
 
 def method(target: Expr, name: str, args: tuple[Expr, ...], span: Span, name_span: Span) -> Expr | None:
@@ -74,7 +86,9 @@ def method(target: Expr, name: str, args: tuple[Expr, ...], span: Span, name_spa
         return _cel(name, args, span)
     if name in ("optMap", "optFlatMap"):
         if len(args) != 2:
-            raise MacroFault(f"`{name}` takes a variable and an expression", name_span, f"x.?f.{name}(value, value + 1)")
+            raise MacroFault(
+                f"`{name}` takes a variable and an expression", name_span, f"x.?f.{name}(value, value + 1)"
+            )
         return OptionalMap(target, _variable(args[0], name), args[1], name == "optFlatMap", span)
     form = _FORMS.get(name)
     if form is None:
@@ -108,10 +122,14 @@ def _cel(name: str, args: tuple[Expr, ...], span: Span) -> Expr | None:
     match name, args:
         case "bind", (variable, value, body):
             if not isinstance(variable, Name) or variable.rooted:
-                raise MacroFault("`cel.bind` needs a plain name for its variable", variable.span, "cel.bind(x, args.amount, x * x)")
+                raise MacroFault(
+                    "`cel.bind` needs a plain name for its variable", variable.span, "cel.bind(x, args.amount, x * x)"
+                )
             return Bind(variable.name, value, body, span)
         case "bind", _:
-            raise MacroFault("`cel.bind` takes a variable, its value and an expression", span, "cel.bind(x, args.amount, x * x)")
+            raise MacroFault(
+                "`cel.bind` takes a variable, its value and an expression", span, "cel.bind(x, args.amount, x * x)"
+            )
         case "block", (ListExpr(elements=elements), body):
             for number, element in reversed(list(enumerate(elements))):
                 body = Bind(f"{_BLOCK_INDEX}{number}", element.value, body, span)

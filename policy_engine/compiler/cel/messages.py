@@ -30,9 +30,7 @@ def _mistake(pattern: str, message: str, suggestion: str | None, instead: str | 
     return _Mistake(re.compile(pattern), message, suggestion, instead)
 
 
-_OPTIONAL_REVERSED: Final = _mistake(
-    r"\?\.(?![0-9])", "`?.` is written the other way round", "`.?`: args.?limit", ".?"
-)
+_OPTIONAL_REVERSED: Final = _mistake(r"\?\.(?![0-9])", "`?.` is written the other way round", "`.?`: args.?limit", ".?")
 _OPERATOR_MISTAKES: Final = (
     _mistake(r"===", "`===` is not an operator", "`==`, which is exact: no conversions", "=="),
     _mistake(r"!==", "`!==` is not an operator", "`!=`, which is exact: no conversions", "!="),
@@ -62,7 +60,7 @@ _MISTAKES: Final = (
     _mistake(r"(None|nil|undefined)\b", "the empty value is written `null`", "null", "null"),
     _mistake(r"(if|then|else)\b", "there is no `if` in an expression", "condition ? one : other"),
     _mistake(r"[“”„«»]", "a typographic quote stands where a plain one belongs", 'plain quotes: "text"', '"'),
-    _mistake(r"[‘’]", "a typographic quote stands where a plain one belongs", "plain quotes: 'text'", "'"),
+    _mistake("[\u2018\u2019]", "a typographic quote stands where a plain one belongs", "plain quotes: 'text'", "'"),
     _mistake(r"≤", "`≤` is written `<=`", "`<=`", "<="),
     _mistake(r"≥", "`≥` is written `>=`", "`>=`", ">="),
     _mistake(r"≠", "`≠` is written `!=`", "`!=`", "!="),
@@ -107,7 +105,9 @@ def syntax_diagnostic(error: UnexpectedInput, region: Span) -> Diagnostic:
     if found is not None:
         return found
     if not region.text.strip():
-        return Diagnostic(SYNTAX, "a condition is missing", (Label(region, "nothing stands here"),), suggestion="true for always")
+        return Diagnostic(
+            SYNTAX, "a condition is missing", (Label(region, "nothing stands here"),), suggestion="true for always"
+        )
     expected = expectation(_expected(error))
     if "COLON" in _expected(error) and (mark := _REVERSED.search(region.source.text, region.start, region.end)):
         return _explain(_OPTIONAL_REVERSED, Span(region.source, *mark.span()))
@@ -190,7 +190,9 @@ def _bracket(region: Span, at: int) -> Diagnostic | None:
         elif sign in _OPENING:
             here = Label(Span(region.source, match.start(), match.end()), "closes")
             if not opened:
-                return Diagnostic(SYNTAX, f"`{sign}` closes nothing", (here,), suggestion="delete it, or open it before")
+                return Diagnostic(
+                    SYNTAX, f"`{sign}` closes nothing", (here,), suggestion="delete it, or open it before"
+                )
             if text[opened[-1]] != _OPENING[sign]:
                 opening = Label(Span(region.source, opened[-1], opened[-1] + 1), "opens")
                 return Diagnostic(SYNTAX, f"`{text[opened[-1]]}` is closed by `{sign}`", (here, opening))

@@ -6,11 +6,11 @@ evaluation never depends on it.
 
 from __future__ import annotations
 
-from policy_engine.compiler.cel.checker import access, calls, names, operators
+from policy_engine.compiler.cel.checker import access, calls, equality, names, operators
 from policy_engine.compiler.cel.checker.facts import NO_FACTS, Facts
 from policy_engine.compiler.cel.checker.scope import Checked, Scope
 from policy_engine.compiler.cel.checker.walk import check_condition, check_expression
 
-CODES = (*access.CODES, *operators.CODES, *calls.CODES, *names.CODES)
+CODES = (*access.CODES, *operators.CODES, *equality.CODES, *calls.CODES, *names.CODES)
 
 __all__ = ["CODES", "NO_FACTS", "Checked", "Facts", "Scope", "check_condition", "check_expression"]

@@ -7,12 +7,22 @@ from typing import Final
 
 from policy_engine.compiler.cel.checker.matching import NUMBERS, any_field, fits, is_text, join, members
 from policy_engine.compiler.cel.checker.report import Report
-from policy_engine.compiler.cel.checker.words import quoted, words
+from policy_engine.compiler.cel.checker.words import code, quoted, words
 from policy_engine.diagnostics.model import Code
 from policy_engine.diagnostics.suggest import did_you_mean
 from policy_engine.semantics.ast.expressions import Has, Index, Literal, Select
 from policy_engine.semantics.types import (
-    DYN, INT, NULL, STRING, EnumType, ListType, MapType, OptionalType, RecordType, Type,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    EnumType,
+    ListType,
+    MapType,
+    OptionalType,
+    RecordType,
+    Type,
+    union,
 )  # fmt: skip
 
 UNKNOWN_FIELD: Final = Code(
@@ -133,13 +143,12 @@ def _each(operand: Type, node: Select | Has | Index, answer: Callable[[Type], Ty
     """The answers for each option of a union, joined; null among them is a fault of its own."""
     options = members(operand)
     if NULL in options:
-        what = quoted(node.operand)
         report.fault(
-            POSSIBLY_NULL, f"{what} may be null, and null has no fields",
-            (node.operand, words(operand)), suggestion=f"test it before: {what.strip('`')} != null && …",
+            POSSIBLY_NULL, f"{quoted(node.operand)} may be null, and null has no fields",
+            (node.operand, words(operand)), suggestion=f"{code(node.operand)} != null && …",
         )  # fmt: skip
     answers = [answer(option) for option in options if option != NULL]
-    return join(answers) if answers else DYN
+    return union(*answers) if answers else DYN
 
 
 def _field(node: Select | Has, kind: Type, present: bool, report: Report) -> Type:
@@ -154,11 +163,10 @@ def _field(node: Select | Has, kind: Type, present: bool, report: Report) -> Typ
             return DYN
         case _:
             function = _SUGGESTED_FUNCTIONS.get(node.field) if is_text(kind) else None
-            text = quoted(node.operand)
             return report.fault(
-                NO_FIELDS, f"{text} is {words(kind)}; it has no field `{node.field}`",
+                NO_FIELDS, f"{quoted(node.operand)} is {words(kind)}; it has no field `{node.field}`",
                 (node.operand, words(kind)),
-                suggestion=f"{function}({text.strip('`')}).{node.field}" if function else None,
+                suggestion=f"{function}({node.operand.span.text}).{node.field}" if function else None,
             )  # fmt: skip
 
 
@@ -175,8 +183,7 @@ def _record_field(node: Select | Has | Index, record: RecordType, name: str, pre
             suggestion=did_you_mean(name, known), notes=(f"its fields: {listed}",) if known else ("it has no fields",),
         )  # fmt: skip
     if not field.required and not present:
-        plain = text.strip("`")
-        guard = f"has({plain}) && …" if isinstance(node, Select) else f'"{name}" in {quoted(node.operand).strip("`")} && …'
+        guard = f'"{name}" in {code(node.operand)} && …' if isinstance(node, Index) else f"has({node.span.text}) && …"
         report.fault(
             UNGUARDED_OPTIONAL, f"{text} may be missing; reading it then is an error",
             (node, "optional, read without asking"), suggestion=guard,
@@ -205,7 +212,7 @@ def _element(node: Index, kind: Type, key: Type, present: bool, report: Report) 
             return report.fault(
                 NO_FIELDS, f"{quoted(node.operand)} is {words(kind)}; it has no elements",
                 (node.operand, words(kind)), (node.index, "asked for here"),
-                suggestion=f"{quoted(node.operand).strip('`')}.charAt({node.index.span.text})" if is_text(kind) else None,
+                suggestion=f"{code(node.operand)}.charAt({node.index.span.text})" if is_text(kind) else None,
             )  # fmt: skip
 
 

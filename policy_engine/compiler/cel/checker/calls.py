@@ -11,7 +11,7 @@ from policy_engine.compiler.cel.checker.matching import Bindings, fits, join, me
 from policy_engine.compiler.cel.checker.operators import TYPE_MISMATCH
 from policy_engine.compiler.cel.checker.report import Report
 from policy_engine.compiler.cel.checker.scope import Scope
-from policy_engine.compiler.cel.checker.words import quoted, words
+from policy_engine.compiler.cel.checker.words import code, one_of_them, quoted, words
 from policy_engine.diagnostics.model import Code
 from policy_engine.diagnostics.suggest import did_you_mean, nearest
 from policy_engine.semantics.ast.expressions import Call, Expr, Literal, Name
@@ -81,7 +81,15 @@ deny odd on fs.read when args.path.matches(".*[.]env$")
 CODES: Final = (UNKNOWN_FUNCTION, WRONG_FORM, WRONG_COUNT, BAD_CONSTANT)
 _READ_FROM_TEXT: Final = ("timestamp", "duration", "ip", "cidr", "int", "uint", "double")
 _EXPANSIONS: Final = 64
-_OPERATOR_OF: Final = {"and": "&&", "or": "||", "not": "!", "equals": "==", "len": "size", "length": "size", "includes": "contains"}
+_OPERATOR_OF: Final = {
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+    "equals": "==",
+    "len": "size",
+    "length": "size",
+    "includes": "contains",
+}
 
 
 def call(node: Call, given: Sequence[Type], scope: Scope, report: Report) -> Type:
@@ -162,7 +170,7 @@ def _form(node: Call, function: Function, report: Report) -> bool:
         return False
     if node.target is None and function.method and not function.both:
         rest = ", ".join(arg.span.text for arg in node.args[1:])
-        receiver = node.args[0].span.text if node.args else "x"
+        receiver = code(node.args[0]) if node.args else "x"
         report.fault(
             WRONG_FORM, f"`{function.name}` is a method: it stands behind its value", (node, "called as a function"),
             suggestion=f"{receiver}.{function.name}({rest})",
@@ -180,7 +188,8 @@ def _no_overload(node: Call, function: Function, given: Sequence[Type], report: 
     if len(given) not in counts:
         wanted = " or ".join(str(count - offset) for count in counts if count >= offset)
         return report.fault(
-            WRONG_COUNT, f"`{function.name}` takes {wanted} arguments, not {len(given) - offset}", (node, "called here"), notes=note
+            WRONG_COUNT, f"`{function.name}` takes {wanted} argument{'s' * (wanted != '1')}, not {len(given) - offset}",
+            (node, "called here"), notes=note,
         )  # fmt: skip
     candidates = [overload for overload in function.overloads if len(overload.params) == len(given)]
     position = _culprit(candidates, given)
@@ -189,25 +198,31 @@ def _no_overload(node: Call, function: Function, given: Sequence[Type], report: 
     if NULL in options and kind != NULL:
         return report.fault(
             POSSIBLY_NULL, f"{quoted(part)} may be null, and `{function.name}` does not take null", (part, words(kind)),
-            suggestion=f"{quoted(part).strip('`')} != null && …", notes=note,
+            suggestion=f"{code(part)} != null && …", notes=note,
         )  # fmt: skip
     wanted_kinds = list(dict.fromkeys(words(overload.params[position]) for overload in candidates))
     return report.fault(
         TYPE_MISMATCH, f"{quoted(part)} is {words(kind)}, but `{function.name}` takes {' or '.join(wanted_kinds[:4])} there",
-        (part, words(kind)), suggestion=_converted(part, kind, [overload.params[position] for overload in candidates]), notes=note,
+        (part, words(kind)), notes=note,
+        suggestion=_converted(part, kind, [overload.params[position] for overload in candidates]),
     )  # fmt: skip
 
 
 def _culprit(candidates: Sequence[Overload], given: Sequence[Type]) -> int:
     """The first place whose type goes with no signature that the places before it go with."""
     for count in range(1, len(given) + 1):
-        if _result([Overload(overload.params[:count], DYN) for overload in candidates], given[:count], _EXPANSIONS) is None:
+        if (
+            _result([Overload(overload.params[:count], DYN) for overload in candidates], given[:count], _EXPANSIONS)
+            is None
+        ):
             return count - 1
     return len(given) - 1
 
 
 def _converted(part: Expr, kind: Type, wanted: Sequence[Type]) -> str | None:
     text = part.span.text
+    if isinstance(kind, UnionType):
+        return one_of_them(part, kind)
     if len(wanted) == 1 and kind in (INT, UINT, DOUBLE) and wanted[0] in (INT, UINT, DOUBLE, STRING):
         return f"{wanted[0]}({text})"
     return None
@@ -235,4 +250,6 @@ def _constants(node: Call, function: Function, report: Report) -> None:
     try:
         function.body(*values)
     except EvaluationError as error:
-        report.fault(BAD_CONSTANT, f"`{function.name}` cannot read {quoted(place)}: {error.message}", (place, "this constant"))
+        report.fault(
+            BAD_CONSTANT, f"`{function.name}` cannot read {quoted(place)}: {error.message}", (place, "this constant")
+        )

@@ -12,10 +12,34 @@ from functools import reduce
 from typing import Final, Literal as OneOf, TypeAlias
 
 from policy_engine.semantics.ast.expressions import (
-    And, Binary, Bind, Call, Conditional, Expr, Has, Index, Literal, Name, Not, Or, Select,
+    And,
+    Binary,
+    Bind,
+    Call,
+    Conditional,
+    Expr,
+    Has,
+    Index,
+    Literal,
+    Name,
+    Not,
+    Or,
+    Select,
 )  # fmt: skip
 from policy_engine.semantics.types import (
-    BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, Type, UnionType, union,
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    Type,
+    UnionType,
+    union,
 )  # fmt: skip
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -8,10 +8,22 @@ from policy_engine.compiler.cel.checker.access import POSSIBLY_NULL
 from policy_engine.compiler.cel.checker.matching import NUMBERS, any_field, field_names, is_text, join, members
 from policy_engine.compiler.cel.checker.operators import TYPE_MISMATCH
 from policy_engine.compiler.cel.checker.report import Report
-from policy_engine.compiler.cel.checker.words import quoted, words
+from policy_engine.compiler.cel.checker.words import code, quoted, words
 from policy_engine.semantics.ast.expressions import Comprehension, Expr
 from policy_engine.semantics.types import (
-    BOOL, BYTES, DURATION, DYN, INT, NULL, TIMESTAMP, UINT, ListType, MapType, OptionalType, RecordType, Type,
+    BOOL,
+    BYTES,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    TIMESTAMP,
+    UINT,
+    ListType,
+    MapType,
+    OptionalType,
+    RecordType,
+    Type,
 )  # fmt: skip
 
 _KEYS: Final = (BOOL, INT, UINT, DYN)
@@ -41,10 +53,9 @@ def ranged(node: Comprehension, over: Type, report: Report) -> Ranged:
             case _ if option == DYN:
                 found.append(Ranged(DYN, DYN, DYN))
             case _ if option == NULL and over != NULL:
-                plain = quoted(node.range).strip("`")
                 report.fault(
                     POSSIBLY_NULL, f"{quoted(node.range)} may be null, and `{node.kind}` does not go over null",
-                    (node.range, words(over)), suggestion=f"{plain} != null && …",
+                    (node.range, words(over)), suggestion=f"{code(node.range)} != null && …",
                 )  # fmt: skip
             case _:
                 report.fault(
@@ -82,13 +93,18 @@ def key_fault(node: Expr, kind: Type, report: Report) -> None:
     if all(option in _KEYS or is_text(option) for option in members(kind)):
         return
     report.fault(
-        TYPE_MISMATCH, f"{quoted(node)} is {words(kind)}; the key of a map is text, a whole number or a boolean", (node, words(kind))
+        TYPE_MISMATCH, f"{quoted(node)} is {words(kind)}; the key of a map is text, a whole number or a boolean",
+        (node, words(kind)),
     )  # fmt: skip
 
 
 def _sortable(node: Comprehension, body: Type, report: Report) -> None:
     if not all(option in _SORTABLE or is_text(option) for option in members(body)):
-        report.fault(TYPE_MISMATCH, f"{quoted(node.bodies[-1])} is {words(body)}, which has no order", (node.bodies[-1], words(body)))
+        report.fault(
+            TYPE_MISMATCH,
+            f"{quoted(node.bodies[-1])} is {words(body)}, which has no order",
+            (node.bodies[-1], words(body)),
+        )
 
 
 def _entries(node: Comprehension, body: Type, report: Report) -> Type:

@@ -7,8 +7,26 @@ from typing import Any, Final
 
 from policy_engine.base.values import Duration, Timestamp, TypeValue, UInt
 from policy_engine.semantics.types import (
-    BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, TYPE, UINT, EnumType, ListType, MapType,
-    OptionalType, RecordType, Type, TypeVariable, UnionType, union,
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    TYPE,
+    UINT,
+    EnumType,
+    ListType,
+    MapType,
+    OptionalType,
+    RecordType,
+    Type,
+    TypeVariable,
+    UnionType,
+    union,
 )  # fmt: skip
 
 NUMBERS: Final = (INT, UINT, DOUBLE)
@@ -29,7 +47,7 @@ def fits(wanted: Type, given: Type, bound: Bindings) -> bool:
     """Whether a value of type `given` may stand where `wanted` is; type variables are bound on the way."""
     if isinstance(wanted, TypeVariable):
         return _bind(wanted.name, given, bound)
-    if wanted == DYN or given == DYN or wanted == given:
+    if DYN in (wanted, given) or wanted == given:
         return True
     if isinstance(given, UnionType):
         return all(fits(wanted, option, bound) for option in given.options)
@@ -120,7 +138,10 @@ def field_names(record: RecordType) -> Type:
 
 def join(kinds: Iterable[Type]) -> Type:
     """The type of a value that is one of several: null makes it nullable, numbers of two kinds are `dyn`."""
-    found = list(dict.fromkeys(option for kind in kinds for option in members(kind)))
+    given = list(dict.fromkeys(kinds))
+    if len(given) == 1:
+        return given[0]
+    found = list(dict.fromkeys(option for kind in given for option in members(kind)))
     if not found or DYN in found:
         return DYN
     plain = [kind for kind in found if kind != NULL]

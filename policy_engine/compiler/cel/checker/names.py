@@ -78,7 +78,9 @@ def unknown_name(node: Name, scope: Scope, variables: Iterable[str], report: Rep
     name = node.name
     if name in scope.elsewhere:
         return report.fault(WRONG_PHASE, f"`{name}` does not exist here: {scope.elsewhere[name]}", (node, "used here"))
-    holder = next((subject for subject, kind in scope.names.items() if isinstance(kind, RecordType) and kind.field(name)), None)
+    holder = next(
+        (subject for subject, kind in scope.names.items() if isinstance(kind, RecordType) and kind.field(name)), None
+    )
     suggestion = did_you_mean(name, [*scope.names, *variables])
     notes: tuple[str, ...] = ()
     if holder is not None:
@@ -87,4 +89,6 @@ def unknown_name(node: Name, scope: Scope, variables: Iterable[str], report: Rep
         suggestion = f"{name}(…)     it is a function"
     elif suggestion is None and (elsewhere := nearest(name, scope.elsewhere)):
         notes = (f"`{elsewhere}` does not exist here: {scope.elsewhere[elsewhere]}",)
-    return report.fault(UNKNOWN_NAME, f"nothing is called `{name}` here", (node, "unknown name"), suggestion=suggestion, notes=notes)
+    return report.fault(
+        UNKNOWN_NAME, f"nothing is called `{name}` here", (node, "unknown name"), suggestion=suggestion, notes=notes
+    )

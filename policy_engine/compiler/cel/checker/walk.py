@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
+from policy_engine.base.limits import MAX_NESTING
 from policy_engine.compiler.cel.checker import access, calls, operators
 from policy_engine.compiler.cel.checker.facts import NO_FACTS, Facts, Flow, Local, Path, learn, narrowed, path_of
 from policy_engine.compiler.cel.checker.macro_types import Ranged, key_fault, ranged, result_of
@@ -17,29 +18,68 @@ from policy_engine.compiler.cel.checker.operators import TYPE_MISMATCH, conditio
 from policy_engine.compiler.cel.checker.report import Report
 from policy_engine.compiler.cel.checker.scope import Checked, Scope
 from policy_engine.compiler.cel.checker.words import quoted, words
+from policy_engine.compiler.cel.codes import TOO_LARGE
 from policy_engine.diagnostics.model import Collector
 from policy_engine.semantics.ast.expressions import (
-    And, Binary, Bind, Call, Comprehension, Conditional, Expr, Has, Index, ListExpr, Literal, MapExpr, Name, Negate, Not,
-    OptionalMap, Or, Select, children,
+    And,
+    Binary,
+    Bind,
+    Call,
+    Comprehension,
+    Conditional,
+    Expr,
+    Has,
+    Index,
+    ListExpr,
+    Literal,
+    MapExpr,
+    Name,
+    Negate,
+    Not,
+    OptionalMap,
+    Or,
+    Select,
+    children,
 )  # fmt: skip
 from policy_engine.semantics.types import BOOL, DYN, TYPE, ListType, MapType, OptionalType, Type, union
 
+_EXPANDED_NESTING: Final = 50
+"""Levels that the expansion of `let` may add to those an expression may have as written."""
 _CONDITION_MACROS: Final = ("all", "exists", "exists_one", "filter", "last", "after")
 
 
 def check_expression(expr: Expr, scope: Scope, collector: Collector, facts: Facts = NO_FACTS) -> Checked:
-    """Infer every type in `expr` and report what cannot work. `facts`: what earlier guards made sure of."""
+    """Infer every type in `expr` and report what cannot work. `facts`: what earlier guards made sure of.
+
+    Trees that grew too deep by the expansion of `let` are refused as a whole.
+    """
+    if _deeper_than(expr, MAX_NESTING + _EXPANDED_NESTING):
+        message = "the expression nests too deep once every `let` in it is put in its place"
+        Report(collector).fault(TOO_LARGE, message, (expr, ""), effect=None, suggestion="fewer `let` inside `let`")
+        return Checked(DYN, {})
     walk = _Walk(scope, Report(collector))
     flow = Flow({}, facts)
     kind = walk.infer(expr, flow)
     return Checked(kind, walk.types, learn(expr, True, flow), learn(expr, False, flow))
 
 
-def check_condition(expr: Expr, scope: Scope, collector: Collector, facts: Facts = NO_FACTS, where: str = "a condition") -> Checked:
+def check_condition(
+    expr: Expr, scope: Scope, collector: Collector, facts: Facts = NO_FACTS, where: str = "a condition"
+) -> Checked:
     """The same for an expression that must be true or false; `where` names its place in the message."""
     checked = check_expression(expr, scope, collector, facts)
     condition(expr, checked.type, Report(collector), where)
     return checked
+
+
+def _deeper_than(expr: Expr, bound: int) -> bool:
+    """Whether the tree has more levels than `bound`; found level by level, without recursion."""
+    level: list[Expr] = [expr]
+    for _ in range(bound):
+        level = [child for node in level for child in children(node)]
+        if not level:
+            return False
+    return True
 
 
 class _Walk:
@@ -74,7 +114,9 @@ class _Walk:
             case Call():
                 parts = children(node) if node.target is None else (node.target, *node.args)
                 if node.target is not None and self._is_namespace(node, flow):
-                    return calls.call(node, [DYN, *(self.infer(arg, flow) for arg in node.args)], self._scope, self._report)
+                    return calls.call(
+                        node, [DYN, *(self.infer(arg, flow) for arg in node.args)], self._scope, self._report
+                    )
                 return calls.call(node, [self.infer(part, flow) for part in parts], self._scope, self._report)
             case Not():
                 condition(node.operand, self.infer(node.operand, flow), self._report, "`!`")
@@ -122,7 +164,7 @@ class _Walk:
 
     def _select(self, node: Select, flow: Flow) -> Type:
         whole = dotted(node)
-        if whole is not None and whole[0].partition(".")[0] not in flow.locals:
+        if whole is not None and (whole[1] or whole[0].partition(".")[0] not in flow.locals):
             name, rooted = whole
             for candidate in candidates(name, rooted, self._scope.container) if self._qualified else ():
                 if candidate in self._scope.names:
@@ -217,5 +259,3 @@ class _Walk:
                 suggestion="optMap, whose expression is a plain value",
             )  # fmt: skip
         return body
-
-

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from policy_engine.semantics.ast.expressions import Expr
+from policy_engine.semantics.ast.expressions import And, Binary, Conditional, Expr, Negate, Not, Or
 from policy_engine.semantics.types import (
-    BasicType, EnumType, ListType, MapType, OpaqueType, OptionalType, RecordType, Type, TypeVariable, UnionType,
+    BasicType,
+    EnumType,
+    ListType,
+    MapType,
+    OpaqueType,
+    OptionalType,
+    RecordType,
+    Type,
+    TypeVariable,
+    UnionType,
 )  # fmt: skip
 
 _BASIC: Final = {
@@ -26,10 +35,10 @@ def words(kind: Type) -> str:
         case EnumType(options=options):
             shown = ", ".join(f'"{option}"' for option in options[:_SHOWN_OPTIONS])
             return f"one of {shown}{', …' if len(options) > _SHOWN_OPTIONS else ''}"
-        case ListType():
-            return f"a list ({kind})"
-        case MapType():
-            return f"a map ({kind})"
+        case ListType(element=element):
+            return "a list" if isinstance(element, TypeVariable) else f"a list ({kind})"
+        case MapType(key=key):
+            return "a map" if isinstance(key, TypeVariable) else f"a map ({kind})"
         case OptionalType():
             return f"an optional ({kind})"
         case RecordType(name=name):
@@ -40,7 +49,21 @@ def words(kind: Type) -> str:
             return f"a {name}"
 
 
+def code(node: Expr) -> str:
+    """The text of an expression for use inside a longer one, in brackets where it would fall apart."""
+    text = node.span.text
+    return f"({text})" if isinstance(node, Binary | And | Or | Conditional | Not | Negate) else text
+
+
 def quoted(node: Expr, fallback: str = "this") -> str:
     """The text of an expression in backticks, when it is short enough to read."""
     text = node.span.text
     return f"`{text}`" if text and len(text) <= _SHOWN_CHARS and "\n" not in text else fallback
+
+
+def one_of_them(node: Expr, kind: Type) -> str | None:
+    """How to ask which of several types a value has, if it may have several."""
+    if not isinstance(kind, UnionType):
+        return None
+    basic = next((option for option in kind.options if isinstance(option, BasicType) and option.name != "null"), None)
+    return f"type({node.span.text}) == {basic} && …" if basic is not None else None
