@@ -92,12 +92,12 @@ class _Reader:
         self._nodes += 1
         if depth > MAX_ARGS_DEPTH or self._nodes > MAX_ARGS_NODES:
             raise _fault(span, "nested too deeply, or an anchor that makes the file far larger than it looks")
-        if isinstance(node, yaml.MappingNode):
+        if node.tag == "tag:yaml.org,2002:map" and isinstance(node, yaml.MappingNode):
             return Placed(self._map(node, depth), span)
-        if isinstance(node, yaml.SequenceNode):
+        if node.tag == "tag:yaml.org,2002:seq" and isinstance(node, yaml.SequenceNode):
             return Placed([self.read(item, depth + 1) for item in node.value], span)
         convert = _PLAIN.get(node.tag)
-        if convert is None:
+        if convert is None or not isinstance(node, yaml.ScalarNode):
             raise _fault(span, f"the tag {node.tag} is not allowed here", "plain text, a number, true, false or null")
         try:
             return Placed(convert(node.value), span)
@@ -105,8 +105,6 @@ class _Reader:
             raise _fault(span, "the number has too many digits") from None
 
     def _map(self, node: yaml.MappingNode, depth: int) -> dict[str, tuple[Span, Placed]]:
-        if node.tag != "tag:yaml.org,2002:map":
-            raise _fault(Span(self._source, node.start_mark.index, node.start_mark.index + 1), f"the tag {node.tag}")
         found: dict[str, tuple[Span, Placed]] = {}
         for key_node, value_node in node.value:
             key = self.read(key_node, depth + 1)

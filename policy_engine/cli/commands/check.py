@@ -25,9 +25,9 @@ def check(
     under: UnderOption = None,
     param: ParamOption = None,
 ) -> None:
-    """Check policies: names, types, every rule for every tool it targets, and what it would do.
+    """Say everything that is wrong with policies.
 
-    A file that another of the given files uses is checked as part of it. Notes alone are fine.
+    Names, types, every rule for every tool it targets, and what a mistake would do to decisions. A file that another of the given files uses is checked as part of it. Notes alone are fine.
 
     \b
     Example:

@@ -30,7 +30,7 @@ def decide(
     under: UnderOption = None,
     param: ParamOption = None,
 ) -> None:
-    """Decide calls, results and events, one JSON line each.
+    """Decide calls, results and events, line by line.
 
     \b
     A call:     {"tool": "crm.refund", "args": {"amount": 5.0}, "principal": {"id": "u1"}, "run": "r1", "call": "c1"}

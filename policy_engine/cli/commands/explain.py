@@ -32,7 +32,9 @@ def explain(
     under: UnderOption = None,
     param: ParamOption = None,
 ) -> None:
-    """Explain one decision: every rule that targets the call, what its condition came to, and why this effect.
+    """Explain one decision in full.
+
+    Every rule that targets the call, what its condition came to, and why this is the effect.
 
     \b
     Examples:

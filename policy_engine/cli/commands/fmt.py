@@ -19,7 +19,7 @@ from policy_engine.cli import terminal
 from policy_engine.cli.exits import BROKEN, FINDINGS, stop
 from policy_engine.cli.options import Format, FormatOption
 from policy_engine.cli.policies import files_in, show, unreadable
-from policy_engine.compiler.formatting import format_policy
+from policy_engine.compiler.formatting.formatter import format_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError
 
 

@@ -19,7 +19,9 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if it is not there.")] = Path(),
     form: FormatOption = Format.text,
 ) -> None:
-    """Write a first policy with its tools, cases and pre-commit configuration. Overwrites nothing.
+    """Write a first policy with all it needs.
+
+    Its tools, its cases and a pre-commit configuration come with it. Overwrites nothing.
 
     \b
     Example:

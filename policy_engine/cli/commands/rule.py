@@ -19,7 +19,9 @@ def rule(
     code: Annotated[str | None, typer.Argument(help="The code, as in `error[type-mismatch]`; none = list all.")] = None,
     form: FormatOption = Format.text,
 ) -> None:
-    """Explain a diagnostic's code: what it means, why it matters, how to mend it.
+    """Explain a code such as `type-mismatch`, offline.
+
+    What it means, why it matters, how to mend it. Without a code, all of them are listed.
 
     \b
     Example:

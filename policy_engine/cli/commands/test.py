@@ -20,6 +20,7 @@ from policy_engine.cli.options import Format, FormatOption
 from policy_engine.cli.policies import files_in, show, unreadable
 from policy_engine.diagnostics.model import Diagnostic, PolicyError
 from policy_engine.diagnostics.render_json import diagnostic_data
+from policy_engine.diagnostics.render_text import summary
 from policy_engine.runtime.engine import Policy
 from policy_engine.semantics.artifact import EventPlan, ToolPlan
 
@@ -40,7 +41,9 @@ def test(
     ] = None,
     form: FormatOption = Format.text,
 ) -> None:
-    """Test policies: play the cases beside them (`cases.yaml`, `NAME.cases.yaml`) and compare what is decided.
+    """Play the cases beside policies and compare.
+
+    Cases stand in `cases.yaml` or `NAME.cases.yaml`; docs/tour.md shows how they are written.
 
     \b
     Example:
@@ -94,7 +97,8 @@ def _report(played: Sequence[_Played], faults: Sequence[Diagnostic], form: Forma
             _show(one)
         show(faults, form, to_errors=True)
         style = "bad" if failed or faults else "good"
-        terminal.say(terminal.styled(style, f"{total - failed} passed, {failed} failed"))
+        broken = f", {summary(faults)} in what could not be played" if faults else ""
+        terminal.say(terminal.styled(style, f"{total - failed} passed, {failed} failed{broken}"))
     if any(fault.severity == "error" for fault in faults):
         raise typer.Exit(BROKEN)
     if failed:
