@@ -93,9 +93,9 @@ _NEVER: Final = "the comparison always comes to the same, whatever the call"
 
 def equality(node: Binary, left: Type, right: Type, report: Report) -> None:
     """Report `==` and `!=` between values that can never be equal."""
+    if NULL in (left, right) and not report.faulty.isdisjoint((node.left, node.right)):
+        return  # a missing field tested for null: told already, with the way out
     for side, kind, other, other_kind in ((node.left, left, node.right, right), (node.right, right, node.left, left)):
-        if side in report.faulty:
-            continue
         if other_kind == NULL and kind != NULL and DYN not in members(kind) and NULL not in members(kind):
             always = "false" if node.operator == "==" else "true"
             report.fault(
