@@ -27,7 +27,8 @@ def check(
 ) -> None:
     """Say everything that is wrong with policies.
 
-    Names, types, every rule for every tool it targets, and what a mistake would do to decisions. A file that another of the given files uses is checked as part of it. Notes alone are fine.
+    Names, types, every rule for every tool it targets, and what a mistake would do to decisions. A file that another
+    of the given files uses is checked as part of it. Notes alone are fine.
 
     \b
     Example:

@@ -72,7 +72,7 @@ def test_all_allowed_exits_0_and_standard_input_is_read(policy: Policy, desk: Pa
         ('{"tool": "crm.refund", "tool": "crm.search"}', "tool"),
         ('{"tool": "crm.refund", "args": {"amount": NaN}}', "JSON"),
         ('{"tool": "crm.refund", "args": {"id": "\\ud800"}}', "JSON"),
-        ('{"tool": "crm.refund", "arguments": {}}', "args"),
+        ('{"tool": "crm.refund", "argss": {}}', "`args`"),
         ('{"tool": 7}', "tool"),
         ('{"tool": "x", "at": "yesterday"}', "at"),
         ('{"tool": "x", "attended": "no"}', "attended"),
