@@ -1,1 +1,4 @@
-"""What is found out about a policy once it is parsed: one pass a file, put in order by `compiler/pipeline.py`."""
+"""The passes of the compiler between parsing and the artifact, one a file; `compiler/pipeline.py` lists them in order.
+
+Each file declares the codes of its findings beside the check, in a tuple `CODES`. Nothing here reads files or clocks.
+"""

@@ -20,6 +20,7 @@ from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label, 
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.types import Type
 
+
 @dataclass(eq=False)
 class LayerTools:
     """What all rules of one layer share while they are checked and built."""

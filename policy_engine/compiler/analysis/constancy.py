@@ -16,7 +16,8 @@ NEVER_TRUE = Code(
     "never-true",
     "A condition that can never be true",
     "The condition reads nothing and is false, so its rule never applies: a `deny` that protects nothing.\n\n"
-    '```\ndeny freeze on deploy.* when "prod" == "production"        // never\ndeny freeze on deploy.* when context.env == "prod"\n```',
+    '```\ndeny freeze on deploy.* when "prod" == "production"        // never\n'
+    'deny freeze on deploy.* when context.env == "prod"\n```',
     "warning",
 )
 ALWAYS_TRUE = Code(

@@ -27,14 +27,12 @@ CODES = (EMPTY_POLICY, NOTHING_GRANTED)
 
 
 def check_grants(draft: Draft) -> None:
-    """Look at each layer, then at all together."""
+    """Look at each layer. One that says `default abstain` means to grant nothing: others do."""
     about_tools = any(not subject.event for checked in draft.checked for subject in checked.subjects)
-    abstaining = True
     for layer in draft.layers:
         default = "deny" if layer.default is None else layer.default.effect
         rules = [rule for _, rule in layer.rules()]
         allows = any(isinstance(rule, Permission) and rule.effect == "allow" and not rule.observe for rule in rules)
-        abstaining &= default == "abstain" and not allows
         if not rules and default != "escalate" and not _broken(draft, layer):
             header = layer.files[0].tree.header
             draft.report(
@@ -43,9 +41,7 @@ def check_grants(draft: Draft) -> None:
                 suggestion="add a rule, for example: allow reading on crm.search",
             )  # fmt: skip
         elif about_tools and default == "deny" and not allows:
-            _report(draft, layer, "allows nothing, and its default is deny", "default abstain, if it only adds denies")
-    if abstaining and about_tools and draft.layers:
-        _report(draft, draft.layers[0], "and every layer above it grant nothing", "add a rule: allow NAME on TOOL")
+            _report(draft, layer)
 
 
 def _broken(draft: Draft, layer: Layer) -> bool:
@@ -56,9 +52,9 @@ def _broken(draft: Draft, layer: Layer) -> bool:
     )
 
 
-def _report(draft: Draft, layer: Layer, what: str, suggestion: str) -> None:
+def _report(draft: Draft, layer: Layer) -> None:
     place = layer.files[0].tree.header.span if layer.default is None else layer.default.span
     draft.report(
-        NOTHING_GRANTED, f"nothing is ever granted: `{layer.name}` {what}", place,
-        effect="every tool call is denied", suggestion=suggestion,
+        NOTHING_GRANTED, f"nothing is ever granted: `{layer.name}` allows nothing, and its default is deny", place,
+        effect="every tool call is denied", suggestion="add an allow, or default abstain if the layer only adds denies",
     )  # fmt: skip

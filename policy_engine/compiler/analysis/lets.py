@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from policy_engine.base.limits import MAX_EXPRESSION_NODES, MAX_NESTING
 from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.draft import Draft, Layer, Subject
 from policy_engine.compiler.analysis.rebuilding import bound_for_children, names_in, rebuilt
 from policy_engine.diagnostics.model import Code
-from policy_engine.semantics.ast.expressions import Bind, Call, Expr, Literal, Name, children
+from policy_engine.semantics.ast.expressions import Bind, Call, Expr, Literal, Name, Select, children
 from policy_engine.semantics.ast.policy import Let
 
 RECURSIVE_LET = Code(
@@ -93,6 +94,32 @@ class _Work:
     constants: bool = False
 
 
+_Variables: TypeAlias = Mapping[str, str | Expr]
+
+
+def _variables(own: _Variables) -> frozenset[str]:
+    """The variables of the result among what can be meant."""
+    return frozenset(meant for meant in own.values() if isinstance(meant, str))
+
+
+def _is_plain(value: Expr, variables: frozenset[str]) -> bool:
+    """Whether a value is a literal or a path from a name of the policy, not from a macro's variable."""
+    while isinstance(value, Select) and not value.optional:
+        value = value.operand
+    return isinstance(value, Literal) or (isinstance(value, Name) and (value.rooted or value.name not in variables))
+
+
+def _again(path: Expr, hidden: frozenset[str]) -> Expr:
+    """A fresh copy of a plain path; its name keeps its meaning among variables that would hide it."""
+    match path:
+        case Select():
+            return replace(path, operand=_again(path.operand, hidden))
+        case Name():
+            return replace(path, rooted=path.rooted or path.name in hidden)
+        case _:
+            return rebuilt(path, (), fresh=True)
+
+
 class Expander:
     """Expands the expressions of one layer; keeps results, because most rules read alike for all their tools."""
 
@@ -127,31 +154,35 @@ class Expander:
         return expanded
 
     # ------------------------------------------------------------------ expansion
-    def _copy(self, node: Expr, work: _Work, own: Mapping[str, str], outer: frozenset[str], depth: int) -> Expr:
+    def _copy(self, node: Expr, work: _Work, own: _Variables, outer: frozenset[str], depth: int) -> Expr:
         """`node` with lets put in. Every let body is a fresh copy: its nodes are typed anew at each place.
 
-        `own` maps the variables that can be meant here to what they are called in the result; `outer` are variables of
-        the places of use, which are in scope of the result but must not be meant by anything inside a body.
+        `own` maps the variables that can be meant here to what they are in the result: a variable, or the plain path
+        that was given; `outer` are variables of the places of use, which are in scope of the result but must not be
+        meant by anything inside a body.
         """
         work.nodes += 1
         if work.nodes > MAX_EXPRESSION_NODES or depth > _MAX_DEPTH:
             self._report_large(work, node)
         match node:
             case Name(name=name) if name in own and not node.rooted:
-                return replace(node, name=own[name]) if work.open else node
+                meant = own[name]
+                if isinstance(meant, str):
+                    return replace(node, name=meant) if work.open else node
+                return _again(meant, outer | _variables(own))
             case Name(name=name):
                 if name in self._layer.lets:
                     return self._put_in(node, name, (), work, own, outer, depth)
                 work.free.add(name)
                 work.constants |= name in self._layer.constants
                 self._layer.read_names.add(name)
-                hidden = name in outer or name in own.values()
+                hidden = name in outer or name in _variables(own)
                 return replace(node, rooted=node.rooted or hidden) if work.open else node
             case Call(target=None, function=name, args=args) if name in self._layer.lets:
                 given = tuple(self._copy(argument, work, own, outer, depth + 1) for argument in args)
                 return self._put_in(node, name, given, work, own, outer, depth)
             case _:
-                parts = []
+                parts: list[Expr] = []
                 for child, bound in zip(children(node), bound_for_children(node), strict=True):
                     inside = {**own, **{name: name for name in bound}} if bound else own
                     parts.append(self._copy(child, work, inside, outer, depth + 1))
@@ -163,21 +194,33 @@ class Expander:
         name: str,
         given: tuple[Expr, ...],
         work: _Work,
-        own: Mapping[str, str],
+        own: _Variables,
         outer: frozenset[str],
         depth: int,
     ) -> Expr:
-        """The body of the let `name` in the place of `node`, with its parameters bound to what was given."""
+        """The body of the let `name` in the place of `node`.
+
+        A plain path that was given (`args.amount`) stands where its parameter stood; anything else is bound to a
+        variable, so that it is evaluated once.
+        """
         let = self._chosen(name, node, work)
         self._layer.read_names.add(name)
         self._check_use(let, node, len(given), work)
         work.sites.append(Site(name, let.value.span, node.span))
+        around = outer | _variables(own)
         names = self._fresh(let, given)
-        parameters = dict(zip((word.text for word in let.parameters), names, strict=True))
+        parameters: dict[str, str | Expr] = {}
+        bound: list[tuple[str, Expr]] = []
+        for word, variable, value in zip(let.parameters, names, given, strict=True):
+            if _is_plain(value, around):
+                parameters[word.text] = value
+            else:
+                parameters[word.text] = variable
+                bound.append((variable, value))
         work.open.append(name)
-        body = self._copy(let.value, work, parameters, outer | set(own.values()), depth + len(names) + 1)
+        body = self._copy(let.value, work, parameters, around, depth + len(bound) + 1)
         work.open.pop()
-        for variable, value in reversed(list(zip(names, given, strict=True))):
+        for variable, value in reversed(bound):
             work.nodes += 1
             body = Bind(variable, value, body, node.span)
         return body

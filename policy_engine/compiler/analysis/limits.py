@@ -15,7 +15,8 @@ NOT_A_NUMBER = Code(
     "not-a-number",
     "A limit counts something that is not a number",
     "The bound of a limit, what it sums and what it reserves are numbers; `of distinct` counts values of any kind.\n\n"
-    '```\nlimit volume on crm.refund to "500" per 1d         // refused\nlimit volume on crm.refund to 500.0 of args.amount per 1d\n```',
+    '```\nlimit volume on crm.refund to "500" per 1d         // refused\n'
+    'limit volume on crm.refund to 500.0 of args.amount per 1d\n```',
 )
 MISSING_RESERVE = Code(
     "missing-reserve",

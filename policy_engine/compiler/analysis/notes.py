@@ -15,7 +15,8 @@ BROKEN_NOTE = Code(
     "broken-note",
     "Braces in a note do not pair",
     "In `because` and `detail`, `{…}` holds an expression whose value is shown. A brace that is meant as such is"
-    ' doubled.\n\n```\nbecause "up to {cap"           // refused\nbecause "up to {cap}"\nbecause "write {{id}} there"   // shows {id}\n```',
+    ' doubled.\n\n```\nbecause "up to {cap"           // refused\nbecause "up to {cap}"\n'
+    'because "write {{id}} there"   // shows {id}\n```',
 )
 LEAKING_NOTE = Code(
     "leaking-note",
@@ -68,8 +69,9 @@ class Notes:
         self._collector.add(
             Diagnostic(
                 BROKEN_NOTE, "a brace of this note has no partner", (Label(note.span),),
-                effect="nobody could say what it should show", suggestion="close it with `}`, or double a brace that is meant as such",
-            )  # fmt: skip
+                effect="nobody could say what it should show",
+                suggestion="close it with `}`, or double a brace that is meant as such",
+            )
         )
 
 

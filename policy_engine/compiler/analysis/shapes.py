@@ -13,7 +13,7 @@ from policy_engine.compiler.analysis.draft import Draft, Layer
 from policy_engine.compiler.analysis.written_types import record_of
 from policy_engine.diagnostics.model import Code
 from policy_engine.semantics.ast.policy import Shape
-from policy_engine.semantics.types import DYN, EnumType, RecordField, RecordType, STRING
+from policy_engine.semantics.types import DYN, STRING, EnumType, RecordField, RecordType
 
 CONFLICTING_SHAPES = Code(
     "conflicting-shapes",

@@ -144,7 +144,8 @@ class TargetResolver:
         )  # fmt: skip
 
     def _report_empty(self, target: Target, message: str) -> None:
-        if self._layer.index == 0 and not self._draft.schemas_missing:
+        # Without any tool the host will bring them; layers above are written for other policies too.
+        if self._draft.tools and self._layer.index == 0 and not self._draft.schemas_missing:
             self._draft.report(
                 EMPTY_TARGET, message, target.span, effect="what it belongs to never applies",
                 suggestion="check the spelling, or list the tool in a schema: use tools …",

@@ -15,11 +15,11 @@ from policy_engine.diagnostics.model import Code
 from policy_engine.diagnostics.suggest import nearest
 from policy_engine.semantics.ast.policy import (
     Breaker,
+    Default,
     ElseCall,
     ElseEscalate,
     ElseRetry,
     Escalation,
-    Default,
     Group,
     Let,
     Limit,
@@ -103,7 +103,9 @@ def _read(
         draft.schemas_missing = True
     draft.material.append((f"tools {prefix}", source.text.encode()))
     for schema in schemas:
-        _add(draft, replace(schema, name=prefix + schema.name), item.file.span)
+        name = prefix + schema.name
+        record = replace(schema.input, name=f"{name} arguments")  # how messages call it
+        _add(draft, replace(schema, name=name, input=record), item.file.span)
 
 
 def _add(draft: Draft, schema: ToolSchema, place: Span) -> None:
