@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,8 @@ from policy_engine.semantics.types import (
 )
 
 CASES = int(os.environ.get("POLICY_CASES", "2400"))
+SURROUNDINGS = 12
+WANTED = st.sampled_from(("bool", "bool", "int", "double", "text", "list", "other"))
 AT = NOWHERE
 TEXTS = ("", "a", "b", "ab", "tmp-1", "/etc/x", "x@corp.com", "größe", "a\n", "1")
 PATTERNS = ("^a", "b$", "^ab$", "^/(etc|root)/", r"@corp\.com$", "a|b", "^(a|b)$", "a.*", "[", "", r"\d", "^a|b")
@@ -103,52 +106,57 @@ ARGS = record(
     x=DYN, t=TIMESTAMP, du=DURATION, ui=UINT, bs=ListType(union(BOOL, INT)),
 )  # fmt: skip
 
-hostile = st.recursive(
-    st.sampled_from(SCALARS),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from(FIELDS[:8] + ("a",)), inner, max_size=3),
-        st.dictionaries(st.sampled_from((True, False, 2, UInt(5), "a")), inner, max_size=2),
-    ),
-    max_leaves=6,
-)
+KINDS: dict[Type, type] = {
+    INT: int, DOUBLE: float, STRING: str, BOOL: bool, NULL: type(None), TIMESTAMP: Timestamp, DURATION: Duration,
+    UINT: UInt,
+}  # fmt: skip
 
 
-def fitting(type_: Type) -> st.SearchStrategy[Any]:
-    """Values of a type."""
-    match type_:
-        case EnumType():
-            return st.sampled_from(type_.options)
-        case ListType():
-            return st.lists(fitting(type_.element), max_size=3)
-        case MapType():
-            return st.dictionaries(fitting(type_.key), fitting(type_.value), max_size=3)
-        case UnionType():
-            return st.one_of(*map(fitting, type_.options))
-        case RecordType():
-            required = {field.name: fitting(field.type) for field in type_.fields if field.required}
-            optional = {field.name: fitting(field.type) for field in type_.fields if not field.required}
-            return st.fixed_dictionaries(required, optional=optional)
-    kind = {
-        INT: int, DOUBLE: float, STRING: str, BOOL: bool, NULL: type(None), TIMESTAMP: Timestamp, DURATION: Duration,
-        UINT: UInt,
-    }.get(type_)  # type: ignore[call-overload]  # fmt: skip
-    return hostile if kind is None else st.sampled_from([value for value in SCALARS if type(value) is kind])
+class Values:
+    """Surroundings for an expression, many for one number: cheap, so that each expression meets several."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+
+    def hostile(self, depth: int = 2) -> Any:
+        """Any value at all."""
+        match self.random.randrange(6 if depth else 4):
+            case 4:
+                return [self.hostile(depth - 1) for _ in range(self.random.randrange(4))]
+            case 5:
+                keys: tuple[Any, ...] = self.random.choice((FIELDS, (True, False, 2, UInt(5), "a", 1)))
+                return {self.random.choice(keys): self.hostile(depth - 1) for _ in range(self.random.randrange(4))}
+        return self.random.choice(SCALARS)
+
+    def fitting(self, type_: Type) -> Any:
+        """A value of the type."""
+        match type_:
+            case EnumType():
+                return self.random.choice(type_.options)
+            case ListType():
+                return [self.fitting(type_.element) for _ in range(self.random.randrange(4))]
+            case MapType():
+                return {self.fitting(type_.key): self.fitting(type_.value) for _ in range(self.random.randrange(4))}
+            case UnionType():
+                return self.fitting(self.random.choice(type_.options))
+            case RecordType():
+                present = [field for field in type_.fields if field.required or self.random.random() < 0.5]
+                return {field.name: self.fitting(field.type) for field in present}
+        kind = KINDS.get(type_)
+        fit = [value for value in SCALARS if type(value) is kind]
+        return self.random.choice(fit) if fit else self.hostile()
+
+    def almost(self) -> Any:
+        """Arguments that would fit, but for a few fields that are missing or anything; seldom anything at all."""
+        value = self.fitting(ARGS)
+        for field in self.random.sample(FIELDS, self.random.randrange(8)):
+            if self.random.random() < 0.7:
+                value[field] = self.hostile()
+            else:
+                value.pop(field, None)
+        return value if self.random.random() < 0.95 else self.hostile()
 
 
-@st.composite
-def almost(draw: Any) -> Any:
-    """Arguments that would fit, but for a few fields that are missing or anything."""
-    value = draw(fitting(ARGS))
-    for field in draw(st.lists(st.sampled_from(FIELDS), max_size=5)):
-        if draw(st.booleans()):
-            value[field] = draw(hostile)
-        else:
-            value.pop(field, None)
-    return value
-
-
-anything = st.one_of(almost(), almost(), almost(), almost(), hostile)
 Scope = tuple[tuple[str, str], ...]
 BY_WANT = {
     "bool": ("b",), "int": ("n", "u", "o", "ui"), "double": ("d",), "text": ("s", "e", "un", "r"),
@@ -196,7 +204,7 @@ class Drawing:
             want = self.pick("int", "int", "double")
         if self.rarely():
             want = "other"
-        if depth <= 0 or self.pick(*range(5)) == 0:
+        if depth <= 0 or (want != "bool" and self.pick(*range(5)) == 0):
             return self.path(want, scope) if self.pick(True, True, False) else self.leaf(want)
         if self.pick(*range(12)) == 0:
             return self.binding(want, depth, scope)
@@ -362,7 +370,7 @@ class Drawing:
 @st.composite
 def expressions(draw: Any, want: str = "bool") -> Expr:
     """An expression over `args`, `principal` and `run`."""
-    return Drawing(draw).of(want, 3, ())
+    return Drawing(draw).of(want, draw(st.sampled_from((1, 2, 2, 3))), ())
 
 
 def answer(compute: Any) -> Any:
@@ -396,23 +404,26 @@ def typed_names(expression: Expr) -> Mapping[Expr, Type]:
     return found
 
 
-def check_twins(expression: Expr, types: Mapping[Expr, Type], args: Any, principal: Any, run: Any) -> None:
+def check_twins(expression: Expr, types: Mapping[Expr, Type], surroundings: Sequence[tuple[Any, Any, Any]]) -> None:
     """What generated code returns, alone and with the interpreter behind it, is what the interpreter returns."""
     builder = ModuleBuilder("<twins>")
-    value, batch = builder.value("value", expression, types), builder.batch("batch", [expression] * 2, [True, False], types)
+    value = builder.value("value", expression, types)
+    batch = builder.batch("batch", [expression] * 2, [True, False], types)
     namespace = link(*builder.build())
-    environment = SimpleNamespace(run=run)
-    expected = answer(lambda: interpret(expression, Names(args, principal, environment), environment))
-    try:
-        alone = namespace[value.function](args, principal, environment)
-    except Exception:  # it leaves this one to the interpreter
-        pass
-    else:
-        assert same(("value", alone), expected), builder.source()
-    assert same(answer(lambda: run_value(namespace, value, args, principal, environment)), expected)
-    holds, fails = expected == ("value", True), type(expected[1]) is not bool
-    bits = 0b1101 if fails else 0b0011 if holds else 0
-    assert namespace[batch.function](args, principal, environment) == bits, builder.source()
+    for args, principal, run in surroundings:
+        environment = SimpleNamespace(run=run)
+        expected = answer(lambda: interpret(expression, Names(args, principal, environment), environment))  # noqa: B023
+        try:
+            alone = namespace[value.function](args, principal, environment)
+        except Exception:  # it leaves this one to the interpreter
+            pass
+        else:
+            assert same(("value", alone), expected), (builder.source(), args, principal, run)
+        assert same(answer(lambda: run_value(namespace, value, args, principal, environment)), expected)  # noqa: B023
+        bits = 0b0011 if expected == ("value", True) else 0 if expected == ("value", False) else 0b1101
+        if type(expected[1]) is not bool:
+            bits = 0b1101
+        assert namespace[batch.function](args, principal, environment) == bits, (builder.source(), args, principal, run)
 
 
 def twins(cases: int) -> settings:
@@ -421,25 +432,32 @@ def twins(cases: int) -> settings:
     return settings(max_examples=cases, deadline=None, suppress_health_check=checks, derandomize=cases < 5000, database=None)
 
 
+SEEDS = st.integers(0, 2**32)
+
+
 @twins(CASES // 3)
-@given(expressions(), anything, anything, anything)
-def test_conditions_over_anything_agree_with_the_interpreter(expression: Expr, args: Any, principal: Any, run: Any) -> None:
+@given(expressions(), SEEDS)
+def test_conditions_over_anything_agree_with_the_interpreter(expression: Expr, seed: int) -> None:
     """Nothing is declared, and any value may be anywhere."""
-    check_twins(expression, {}, args, principal, run)
+    values = Values(seed)
+    check_twins(expression, {}, [(values.almost(), values.almost(), values.almost()) for _ in range(SURROUNDINGS)])
 
 
 @twins(CASES // 3)
-@given(st.sampled_from(("bool", "bool", "int", "double", "text", "list", "other")).flatmap(expressions), fitting(ARGS), anything, anything)
-def test_expressions_over_declared_arguments_agree_with_the_interpreter(
-    expression: Expr, args: Any, principal: Any, run: Any
-) -> None:
+@given(WANTED.flatmap(expressions), SEEDS)
+def test_expressions_over_declared_arguments_agree_with_the_interpreter(expression: Expr, seed: int) -> None:
     """`args` fits its schema and code relies on it; everything else is anything."""
-    check_twins(expression, typed_names(expression), args, principal, run)
+    values = Values(seed)
+    surroundings = [(values.fitting(ARGS), values.almost(), values.almost()) for _ in range(SURROUNDINGS)]
+    check_twins(expression, typed_names(expression), surroundings)
 
 
 @twins(CASES // 3)
-@given(expressions("other"), st.dictionaries(st.sampled_from(("args", "principal", "run", "v1")), anything))
-def test_programs_over_bindings_agree_with_the_interpreter(expression: Expr, bindings: dict[str, Any]) -> None:
+@given(WANTED.flatmap(expressions), SEEDS)
+def test_programs_over_bindings_agree_with_the_interpreter(expression: Expr, seed: int) -> None:
     """`policy_engine.cel`: names come from a mapping, or are missing."""
-    expected = answer(lambda: interpret(expression, bindings))
-    assert same(answer(lambda: generate_program(expression, {})(bindings)), expected)
+    values = Values(seed)
+    program = generate_program(expression, {})
+    for names in (("args", "principal", "run"), ("args", "run"), ("args", "v1", "principal", "run")):
+        bindings = {name: values.almost() for name in names}
+        assert same(answer(lambda: program(bindings)), answer(lambda: interpret(expression, bindings)))  # noqa: B023
