@@ -7,7 +7,7 @@ from typing import Final
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.compiler.cel.checker.access import POSSIBLY_NULL
-from policy_engine.compiler.cel.checker.matching import Bindings, fits, join, members, settled
+from policy_engine.compiler.cel.checker.matching import Bindings, fits, holds_dyn, join, members, settled
 from policy_engine.compiler.cel.checker.operators import TYPE_MISMATCH
 from policy_engine.compiler.cel.checker.report import Report
 from policy_engine.compiler.cel.checker.scope import Scope
@@ -117,7 +117,7 @@ def _result(overloads: Sequence[Overload], given: Sequence[Type], budget: int) -
             fits(param, kind, bound) for param, kind in zip(overload.params, given, strict=True)
         ):
             found.append(settled(overload.result, bound))
-            if DYN not in given:
+            if not any(holds_dyn(kind) for kind in given):
                 break
     if found:
         return found[0] if all(result == found[0] for result in found) else DYN

@@ -21,7 +21,6 @@ from policy_engine.semantics.types import (
     UINT,
     ListType,
     MapType,
-    OptionalType,
     RecordType,
     Type,
 )  # fmt: skip
@@ -77,7 +76,7 @@ def result_of(node: Comprehension, over: Ranged, body: Type, report: Report) -> 
         case "map" | "transformList":
             return ListType(body)
         case "last":
-            return OptionalType(over.single)
+            return over.single
         case "sortBy":
             _sortable(node, body, report)
             return ListType(over.single)

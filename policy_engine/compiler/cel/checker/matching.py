@@ -47,7 +47,10 @@ def fits(wanted: Type, given: Type, bound: Bindings) -> bool:
     """Whether a value of type `given` may stand where `wanted` is; type variables are bound on the way."""
     if isinstance(wanted, TypeVariable):
         return _bind(wanted.name, given, bound)
-    if DYN in (wanted, given) or wanted == given:
+    if given == DYN:
+        _free(wanted, bound)
+        return True
+    if wanted in (DYN, given):
         return True
     if isinstance(given, UnionType):
         return all(fits(wanted, option, bound) for option in given.options)
@@ -72,6 +75,20 @@ def fits(wanted: Type, given: Type, bound: Bindings) -> bool:
             return key == DYN or is_text(key)
         case _:
             return False
+
+
+def _free(wanted: Type, bound: Bindings) -> None:
+    """An argument of unknown type: what its variables stand for is unknown, whatever other arguments say."""
+    match wanted:
+        case TypeVariable(name=name):
+            bound[name] = DYN
+        case ListType(element=inner) | OptionalType(inner=inner):
+            _free(inner, bound)
+        case MapType(key=key, value=value):
+            _free(key, bound)
+            _free(value, bound)
+        case _:
+            return
 
 
 def _field_fits(given: RecordType, name: str, wanted: Type, required: bool, bound: Bindings) -> bool:
@@ -104,6 +121,10 @@ def holds_dyn(kind: Type) -> bool:
             return holds_dyn(inner)
         case MapType(key=key, value=value):
             return holds_dyn(key) or holds_dyn(value)
+        case UnionType(options=options):
+            return any(holds_dyn(option) for option in options)
+        case RecordType(fields=fields, rest=rest):
+            return rest is not None or any(holds_dyn(field.type) for field in fields)
         case _:
             return kind == DYN
 

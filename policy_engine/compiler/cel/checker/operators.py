@@ -142,8 +142,6 @@ def _arithmetic_one(operator: str, left: Type, right: Type) -> Type | None:
 def _concatenated(one: Type, other: Type) -> Type | None:
     if not (isinstance(one, ListType) and isinstance(other, ListType)):
         return None
-    if DYN in (one.element, other.element):
-        return ListType(other.element if one.element == DYN else one.element) if one != other else one
     return ListType(join((one.element, other.element)))
 
 
