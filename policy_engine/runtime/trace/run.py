@@ -19,6 +19,7 @@ from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputReco
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 from policy_engine.runtime.trace.view import RunView, approval_keys
 from policy_engine.semantics.schema.normalise import normalise_any
+from policy_engine.semantics.schema.strict_json import parse_json
 
 Judge = Callable[["Run", Request, Outcome, "Decision | None"], Decision]
 """Decides the result phase of a call, for its labels and for what the agent sees."""
@@ -74,11 +75,10 @@ class Run:
             decision, output = None, decision
         if output is None and self._judge is not None and outcome.status == "returned":
             output = self._judge(self, request, outcome, decision)
-        args = self._private(_executed_args(request, decision, output))
         result, labels = self._seen(outcome, output)
         self.put_call(
             request.tool,
-            args if isinstance(args, dict) else {},
+            _executed_args(request, decision, output),
             outcome.status,
             at=self._moment(outcome.at if outcome.at is not None else request.at),
             result=result,
@@ -191,11 +191,18 @@ class Run:
             return self._clock()
 
 
-def _executed_args(request: Request, decision: Decision | None, output: Decision | None) -> Any:
+def _executed_args(request: Request, decision: Decision | None, output: Decision | None) -> dict[str, Any]:
+    """The decided arguments, else those of the request. What cannot be read says nothing: an agent that sends broken
+    arguments must not be able to spoil the run for itself or others."""
     for source in (decision, output):
         if source is not None and source.engine_args is not None:
             return source.engine_args
-    return dict(request.args) if isinstance(request.args, Mapping) else request.args
+    try:
+        given = parse_json(request.args) if isinstance(request.args, str | bytes) else request.args
+        args = normalise_any(dict(given), "args")
+    except (MisfitError, TypeError, ValueError):
+        return {}
+    return args if isinstance(args, dict) else {}
 
 
 def _labels(decision: Decision | None) -> tuple[LabelAt, ...]:

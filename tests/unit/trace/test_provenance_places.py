@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.run import Run
@@ -245,3 +246,48 @@ def test_carried_is_an_argument_of_an_earlier_allowed_call() -> None:
     assert not any(
         view.carried(value) for value in ("C-2", "C-3", "C-4", "c-1", "Gold", True, None, [], ["C-1", "C-2"])
     )
+
+
+# ------------------------------------------------------------------ laws
+_LEAF = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-20, 20),
+    st.floats(),
+    st.text("ab1@. ", max_size=8),
+    st.sampled_from([POEM, "DE1"]),
+)
+_VALUE = st.recursive(
+    _LEAF, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.[ ", max_size=3), inner)
+)
+
+
+@given(st.text("ab1@. ", max_size=20), st.lists(_VALUE, max_size=4), _VALUE)
+def test_labels_and_places_agree(said: str, results: list[Any], value: Any) -> None:
+    """Labels are among those that entered; a single value seen nowhere carries all; seen by nobody means no origin."""
+    run = Run(clock=lambda: Timestamp(0), input=said)
+    for number, result in enumerate(results):
+        run.put_call("t", {}, "returned", result=result, labels=[(f"l{number}", "result", True)])
+    view = run.snapshot()
+    entered = view.value["labels"]
+    assert set(view.labels(value)) <= set(entered)
+    if isinstance(value, int | float) and not view.origins(value):
+        assert view.labels(value) == entered
+    for origin in view.origins(value):
+        if origin["source"] == "result":
+            assert f"l{int(origin['call'].removeprefix('call-')) - 1}" in view.labels(value)
+    if view.pointed(value):
+        assert view.origins(value)
+
+
+@given(st.lists(_VALUE, min_size=1, max_size=4), _VALUE)
+def test_more_history_never_takes_a_place_away(results: list[Any], value: Any) -> None:
+    """What was seen stays seen, what was said stays said."""
+    run = Run(clock=lambda: Timestamp(0), input="a b 1")
+    before = run.snapshot()
+    for result in results:
+        run.put_call("t", {}, "returned", result=result)
+        after = run.snapshot()
+        assert before.said(value) == after.said(value)
+        assert len(before.origins(value)) <= len(after.origins(value))
+        before = after

@@ -112,7 +112,8 @@ def test_an_identifier_is_said_as_a_whole_token(text: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("mail dr.evil@x.com", "evil@x.com"), ("mail evil@x.com.au", "evil@x.com"), ("see x.com/a?b", "x.com/a"),
+        ("mail dr.evil@x.com", "evil@x.com"), ("to GB29...", "GB29"), ("to GB29\u2026 please", "GB29"),
+        ("mail evil@x.com.au", "evil@x.com"), ("see x.com/a?b", "x.com/a"),
         ("see x.com/a/b", "x.com/a"), ("see x.com/ab", "x.com/a"), ("to GB29NWBK6", "GB29NWBK"),
         ("to gb29nwbk", "GB29NWBK"), ("a,b@x.com", "b@x.com"), ("mailto:b@x.com", "b@x.com"),
         ("mail ev\u200bil@x.com", "evil@x.com"), ("mail evil@x.com", "ev\u200bil@x.com"),
@@ -197,3 +198,25 @@ def test_every_whole_number_is_said_by_its_own_writing(number: int) -> None:
     """Plain and with thousands."""
     assert heard(f"pay {number} now", number) and heard(f"pay {number:,} now", float(number))
     assert not heard(f"pay {number}1 now", number)
+
+
+_INVISIBLE = ["\u200b", "\u200d", "\u00ad", "\u2060", "\ufeff", "\u202e", "\u034f", "\u0301", "\ufe0f"]
+
+
+@given(st.text("abcXYZ019@._/:-", min_size=2, max_size=12), st.sampled_from(_INVISIBLE), st.data())
+def test_an_invisible_character_anywhere_makes_another_identifier(name: str, hidden: str, data: st.DataObject) -> None:
+    """In the value or in the user's words."""
+    name = f"a{name}7b"
+    at = data.draw(st.integers(0, len(name)))
+    trap = name[:at] + hidden + name[at:]
+    assert heard(f"use {name} now", name)
+    assert not heard(f"use {name} now", trap)
+    assert not heard(f"use {trap} now", name)
+
+
+@given(st.text("abcXYZ019@._/:-", min_size=1, max_size=8), st.text("abc019@_/-", min_size=1, max_size=3))
+def test_a_longer_identifier_is_another_one(name: str, more: str) -> None:
+    """Whatever is put before or behind it."""
+    name = f"a{name}7b"
+    for longer in (name + more, more + name, f"{name}.{more}", f"{more}.{name}"):
+        assert not heard(f"use {longer} now", name)

@@ -185,3 +185,14 @@ def test_threads_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     assert len({call["id"] for call in run.snapshot().value["calls"]}) == 400
+
+
+def test_broken_arguments_of_an_agent_do_not_spoil_the_run() -> None:
+    """They say nothing; JSON text is read as the object it holds."""
+    run = begun(input="hello")
+    run.record(Request(tool="a", args='{"x": 1, "x": 2}'), Outcome(status="denied"))
+    run.record(Request(tool="a", args="[1]"), Outcome(status="denied"))
+    run.record(Request(tool="a", args='{"x": "C-1"}'), Outcome())
+    view = run.snapshot()
+    assert [call["args"] for call in view.value["attempts"]] == [{}, {}, {"x": "C-1"}]
+    assert view.carried("C-1") and view.said("hello")

@@ -123,6 +123,8 @@ def _peeled(token: str) -> Iterator[str]:
         start += 1
     while end > start and len(token) - end < _MOST_PEELED and token[end - 1] in TRAILING:
         end -= 1
+    if ".." in token[end:] or "…" in token[end:]:  # `GB29…` is short for something longer
+        end = len(token)
     if len(token) > _LONGEST_PEELED:
         yield from (token, token[start:end])
         return
