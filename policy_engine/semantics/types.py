@@ -79,8 +79,8 @@ class Bounds:
     """What a schema demands of a value beyond its type. Enforced on arrival; types, rules and checks need not know.
 
     Numbers are bounded as JSON Schema has it (`above`, `below` exclude the bound), texts in characters, lists in items.
-    `pattern` is RE2. `options` are the JSON texts of the values allowed. `positions` types the first items of a list
-    one by one (a tuple), `items` bounds all of them.
+    `pattern` is RE2. `options` are the JSON texts of the values allowed. `positions` describe the first items of a list
+    one by one (a tuple), `items` bounds every item, `values` every value of a map.
     """
 
     minimum: float | None = None
@@ -95,8 +95,9 @@ class Bounds:
     max_items: int | None = None
     unique: bool = False
     options: tuple[str, ...] | None = None
-    positions: tuple[Type, ...] = ()
+    positions: tuple[RecordField, ...] = ()
     items: Bounds | None = None
+    values: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ Trail = tuple[str, ...]
 _FORMS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("properties", dict, "an object"), ("patternProperties", dict, "an object"), ("required", list, "a list of names"),
     ("enum", list, "a list of values"), ("prefixItems", list, "a list of schemas"),
-    ("type", str | list, "a word or a list"), ("anyOf", list, "a list of schemas"), ("oneOf", list, "a list of schemas"),
+    ("type", str | list, "a word or a list"), ("anyOf", list, "a list of schemas"),
+    ("oneOf", list, "a list of schemas"),
     ("allOf", list, "a list of schemas"),
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from policy_engine.semantics.schema.demands import demands
 from policy_engine.semantics.schema.faults import Faults
 from policy_engine.semantics.schema.flattening import Flattener, Trail
 from policy_engine.semantics.schema.positions import Path
-from policy_engine.semantics.schema.shape import ANY, NEVER, NOTHING, Shape
+from policy_engine.semantics.schema.shape import ANY, NEVER, Shape
 from policy_engine.semantics.schema.summing import combined_bounds, merged_records, simplified
 from policy_engine.semantics.types import (
     BOOL,
@@ -154,7 +154,8 @@ class SchemaReader:
                 made, bounds = self._list(schema, path, trail, bounds)
                 options.append(made)
             elif kind == "object":
-                options.append(self._object(schema, path, trail))
+                made, bounds = self._object(schema, path, trail, bounds)
+                options.append(made)
             else:
                 options.append(_SCALARS[kind])
         return Shape(union(*options), bounds) if options else ANY
@@ -171,13 +172,11 @@ class SchemaReader:
         if after == NEVER:  # nothing may follow
             most = len(ahead) if most is None else min(most, len(ahead))
         element = simplified([shape.type for shape in (*ahead, after)])
-        made = replace(
-            limits, max_items=most, positions=tuple(shape.type for shape in ahead),
-            items=None if ahead else after.bounds,
-        )  # fmt: skip
+        positions = tuple(RecordField(str(index), one.type, True, one.bounds) for index, one in enumerate(ahead))
+        made = replace(limits, max_items=most, positions=positions, items=None if ahead else after.bounds)
         return ListType(element), (None if made == Bounds() else made)
 
-    def _object(self, schema: Schema, path: Path, trail: Trail) -> Type:
+    def _object(self, schema: Schema, path: Path, trail: Trail, bounds: Bounds | None) -> tuple[Type, Bounds | None]:
         required = schema.get("required", [])
         properties = schema.get("properties", {})
         fields: dict[str, RecordField] = {}
@@ -190,20 +189,25 @@ class SchemaReader:
                 fields[name] = RecordField(name, DYN, True)
         rest = self._rest(schema, path, trail)
         if not fields and rest is not None:
-            return MapType(STRING, rest)
-        return RecordType("", tuple(fields[name] for name in sorted(fields)), rest)
+            limits = replace(bounds or Bounds(), values=rest.bounds)
+            return MapType(STRING, rest.type), (None if limits == Bounds() else limits)
+        declared = tuple(fields[name] for name in sorted(fields))
+        return RecordType("", declared, None if rest is None else rest.type), bounds
 
-    def _rest(self, schema: Schema, path: Path, trail: Trail) -> Type | None:
-        """The type of properties that are not declared; None = there are none."""
+    def _rest(self, schema: Schema, path: Path, trail: Trail) -> Shape | None:
+        """The shape of properties that are not declared; None = there are none."""
         patterns = [
-            self._read(inner, (*path, "patternProperties", pattern), trail).type
+            self._read(inner, (*path, "patternProperties", pattern), trail)
             for pattern, inner in schema.get("patternProperties", {}).items()
         ]
         word = "additionalProperties" if "additionalProperties" in schema else "unevaluatedProperties"
         closed = "properties" in schema or bool(patterns)
         shape = self._read(schema.get(word, not closed), (*path, word), trail)
-        made = simplified([*patterns, shape.type])
-        return None if made == NOTHING else made
+        options = [one for one in (*patterns, shape) if one != NEVER]
+        if not options:
+            return None
+        bounds = combined_bounds([(one.type, one.bounds) for one in options])
+        return Shape(simplified([one.type for one in options]), bounds)
 
 
 _SCALARS: Final[dict[str, Type]] = {"string": STRING, "number": DOUBLE, "integer": INT, "boolean": BOOL, "null": NULL}

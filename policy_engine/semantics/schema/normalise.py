@@ -95,7 +95,7 @@ def _field(field: RecordField, depth: int) -> Check:
     check = check_of(field.type, depth)
     if field.bounds is None:
         return check
-    return bounded(check, field.bounds, lambda position: check_of(position, depth + 1))
+    return bounded(check, field.bounds, lambda position: _field(position, depth + 1))
 
 
 def _refusing(problem: str) -> Check:

@@ -19,6 +19,7 @@ from policy_engine.semantics.types import (
     Bounds,
     EnumType,
     ListType,
+    MapType,
     RecordField,
     RecordType,
     Type,
@@ -50,7 +51,7 @@ def combined_bounds(alternatives: Sequence[Alternative]) -> Bounds | None:
     if options is not None:
         return Bounds(options=options)
     made = Bounds()
-    for kind in ("number", "text", "list"):
+    for kind in ("number", "text", "list", "object"):
         owners = [bounds for type, bounds in alternatives if kind in _kinds(type)]
         if len(owners) == 1 and owners[0] is not None:
             made = _with(made, owners[0], kind)
@@ -76,7 +77,7 @@ def _options(alternatives: Sequence[Alternative]) -> tuple[str, ...] | None:
 
 def _kinds(made: Type) -> set[str]:
     if made == DYN:
-        return {"number", "text", "list"}
+        return {"number", "text", "list", "object"}
     kinds: set[str] = set()
     for option in made.options if isinstance(made, UnionType) else (made,):
         if option in (INT, DOUBLE):
@@ -85,6 +86,8 @@ def _kinds(made: Type) -> set[str]:
             kinds.add("text")
         elif isinstance(option, ListType):
             kinds.add("list")
+        elif isinstance(option, RecordType | MapType):
+            kinds.add("object")
     return kinds
 
 
@@ -97,6 +100,8 @@ def _with(made: Bounds, bounds: Bounds, kind: str) -> Bounds:
             )  # fmt: skip
         case "text":
             return replace(made, min_length=bounds.min_length, max_length=bounds.max_length, pattern=bounds.pattern)
+        case "object":
+            return replace(made, values=bounds.values)
         case _:
             return replace(
                 made, min_items=bounds.min_items, max_items=bounds.max_items, unique=bounds.unique,

@@ -68,7 +68,12 @@ Arguments are validated against the one schema of their tool, so a name can be l
 [{"name": "refund", "inputSchema": {"type": "object"}}, {"name": "refund", "inputSchema": {"type": "object"}}]
 ```
 
-Remove one of them, or put them into two files and give each its prefix: `use tools "a.json" as a`.
+Remove one of them, or put them into two files and give each its prefix:
+
+```policy
+use tools "crm.json" as crm
+use tools "billing.json" as billing
+```
 """,
 )
 CODES: Final = (NOT_JSON, NOT_TOOLS, REPEATED_TOOL)
