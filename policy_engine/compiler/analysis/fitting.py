@@ -34,6 +34,9 @@ _UNITS = {
     "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000,
     "d": 86_400_000_000_000,
 }  # fmt: skip
+_KINDS: tuple[tuple[Type, type], ...] = (
+    (INT, int), (STRING, str), (BOOL, bool), (BYTES, bytes), (UINT, UInt), (TIMESTAMP, Timestamp), (DURATION, Duration),
+)  # fmt: skip
 _DURATION = re.compile(r"(?:[0-9]+(?:ms|us|ns|s|m|h|d))+")
 _DURATION_PART = re.compile(r"([0-9]+)(ms|us|ns|s|m|h|d)")
 
@@ -90,8 +93,7 @@ def _scalar(value: Any, wanted: Type, path: str, from_text: bool) -> Any:
         return _timestamp(value, path)
     if wanted == DURATION and kind is str:
         return _duration(value, path)
-    kinds = {INT: int, STRING: str, BOOL: bool, BYTES: bytes, UINT: UInt, TIMESTAMP: Timestamp, DURATION: Duration}
-    if kinds.get(wanted) is kind:  # type: ignore[call-overload]
+    if any(wanted == declared and kind is python for declared, python in _KINDS):
         return value
     raise MisfitError(path, f"is {kind_of(value)}, not {wanted}")
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from policy_engine.compiler.analysis.checking import Bench
 from policy_engine.compiler.analysis.outcomes import check_otherwise
+from policy_engine.compiler.analysis.phases import Phase
 from policy_engine.diagnostics.model import Code
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.ast.policy import Limit
@@ -57,7 +58,7 @@ def check_limit(bench: Bench, rule: Limit) -> None:
 
 
 def _check_of(bench: Bench, rule: Limit, of: Expr) -> None:
-    phase = "event" if bench.subject.event else "result"
+    phase: Phase = "event" if bench.subject.event else "result"
     checked = bench.checked(of, phase=phase)
     if checked is not None and not rule.distinct and checked[1].type not in _NUMBERS:
         _report(bench, of, "what a limit sums", str(checked[1].type))

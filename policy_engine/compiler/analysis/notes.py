@@ -46,7 +46,8 @@ class Notes:
         return kept
 
     def _parsed(self, note: Word) -> list[str | Expr]:
-        text, pieces, literal, position = note.text, [], "", 0
+        pieces: list[str | Expr] = []
+        text, literal, position = note.text, "", 0
         while position < len(text):
             character = text[position]
             if character not in "{}":
@@ -63,7 +64,7 @@ class Notes:
                     pieces.append(literal)
                 pieces.append("…" if expression is None else expression)
                 literal, position = "", end + 1
-        return [*pieces, literal] if literal else list(pieces)
+        return [*pieces, literal] if literal else pieces
 
     def _report_braces(self, note: Word) -> None:
         self._collector.add(

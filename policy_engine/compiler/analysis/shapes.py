@@ -20,7 +20,8 @@ CONFLICTING_SHAPES = Code(
     "Two declarations of one field cannot both be met",
     "`principal`, `context`, `agent` and `approver` are given by the host and must fit every declaration of every layer."
     " Two that give one field different types would refuse every request.\n\n"
-    "```\nprincipal { id: string, level: int }        // policy\nprincipal { level: string }                 // layer above\n```\n"
+    "```\nprincipal { id: string, level: int }        // policy\n"
+    "principal { level: string }                 // layer above\n```\n"
     "Give both the same type.",
 )
 CODES = (CONFLICTING_SHAPES,)

@@ -36,7 +36,8 @@ DUPLICATE_TOOL = Code(
     "duplicate-tool",
     "Two schemas describe one tool differently",
     "Arguments are validated against a tool's schema before any rule; two that disagree would leave open what passes."
-    ' Give the files different prefixes.\n\n```\nuse tools "crm.tools.json" as crm\nuse tools "billing.tools.json" as billing\n```',
+    ' Give the files different prefixes.\n\n```\nuse tools "crm.tools.json" as crm\n'
+    'use tools "billing.tools.json" as billing\n```',
 )
 TOOL_DIFFERS = Code(
     "tool-differs",
