@@ -20,6 +20,7 @@ from policy_engine.base.source import Source, Span
 from policy_engine.compiler.cel.parser import parse_expression
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.diagnostics.model import Collector
+from policy_engine.semantics.artifact import Batch
 from policy_engine.semantics.ast.expressions import Expr, Name, children
 from policy_engine.semantics.linking import link
 from policy_engine.semantics.types import INT, STRING, ListType, RecordField, RecordType, Type
@@ -53,7 +54,9 @@ def load_workload() -> ModuleType:
 
 def generated(workload: ModuleType, rules: Sequence[dict[str, Any]]) -> Decide:
     """Our decider: one generated function a tool, all in one module."""
-    builder, batches, by_tool = ModuleBuilder(f"<workload of {len(rules)} rules>"), {}, {}
+    builder = ModuleBuilder(f"<workload of {len(rules)} rules>")
+    batches: dict[str, tuple[Batch, list[bool]]] = {}
+    by_tool: dict[str, list[dict[str, Any]]] = {}
     for rule in rules:
         by_tool.setdefault(rule["tool"], []).append(rule)
     for tool, own in by_tool.items():
@@ -62,7 +65,7 @@ def generated(workload: ModuleType, rules: Sequence[dict[str, Any]]) -> Decide:
         forbids = [rule["effect"] == "forbid" for rule in own]
         batches[tool] = builder.batch(tool, conditions, forbids, types), forbids
     namespace = link(*builder.build())
-    tools: dict[str, Any] = {}
+    tools: dict[str, tuple[Any, dict[int, str], int]] = {}
     for tool, (batch, forbids) in batches.items():
         restricting = sum(1 << bit for bit, forbid in enumerate(forbids) if forbid)
         tools[tool] = namespace[batch.function], {}, restricting
@@ -76,7 +79,8 @@ def generated(workload: ModuleType, rules: Sequence[dict[str, Any]]) -> Decide:
         try:
             return verdicts[mask]
         except KeyError:
-            return verdicts.setdefault(mask, "allow" if mask and not mask & restricting else "deny")
+            verdicts[mask] = "allow" if mask and not mask & restricting else "deny"
+            return verdicts[mask]
 
     return decide
 
@@ -143,7 +147,8 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the sizes named, or all."""
     workload = load_workload()
     sizes = [int(argument) for argument in arguments] or SIZES
-    return 0 if all([compare(workload, size) for size in sizes]) else 1
+    outcomes = [compare(workload, size) for size in sizes]
+    return 0 if all(outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ def clashes_with_bool(constants: list[Any]) -> bool:
 
 def set_display(constants: list[Any]) -> ast.expr:
     """`{a, b}` in a stable order, each value once."""
-    distinct = {value: None for value in constants}
+    distinct = dict.fromkeys(constants)
     ordered = sorted(distinct, key=lambda value: (type(value).__name__, repr(value)))
     return ast.Set([_plain(value) for value in ordered])
 

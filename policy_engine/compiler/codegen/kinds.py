@@ -164,11 +164,13 @@ def rounds(left: Kinds, right: Kinds) -> bool:
 def agrees(left: Type, right: Type, inside: bool = False) -> bool:
     """Whether Python's `==` between values of these types is CEL's.
 
-    It is not where a bool meets a number or an integer a double, and inside containers not for doubles: Python takes one NaN object for equal
-    to itself there.
+    It is not where a bool meets a number or an integer a double, and inside containers not for doubles: Python takes
+    one NaN object for equal to itself there.
     """
     left_kinds, right_kinds = kinds(left), kinds(right)
-    if mixes(left_kinds, right_kinds) or rounds(left_kinds, right_kinds) or (inside and "double" in left_kinds & right_kinds):
+    if mixes(left_kinds, right_kinds) or rounds(left_kinds, right_kinds):
+        return False
+    if inside and "double" in left_kinds & right_kinds:
         return False
     shared = left_kinds & right_kinds & NESTED
     if not shared:

@@ -13,8 +13,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.source import NOWHERE
@@ -209,11 +208,12 @@ class Drawing:
         if self.pick(*range(12)) == 0:
             return self.binding(want, depth, scope)
         if self.pick(*range(12)) == 0:
-            branches = (self.of(want, depth - 1, scope) for _ in range(2))
-            return Conditional(self.of("bool", depth - 1, scope), *branches, AT)
+            then, otherwise = self.of(want, depth - 1, scope), self.of(want, depth - 1, scope)
+            return Conditional(self.of("bool", depth - 1, scope), then, otherwise, AT)
         if want in ("int", "double"):
             return self._number(want, depth - 1, scope)
-        return getattr(self, f"_{want}")(depth - 1, scope)
+        made: Expr = getattr(self, f"_{want}")(depth - 1, scope)
+        return made
 
     def leaf(self, want: str) -> Expr:
         match want:
@@ -263,7 +263,7 @@ class Drawing:
             over, holds = self.of(self.pick("list", "list", "map"), depth - 1, scope), "other"
         first = "int" if variables == 2 and field != "m" else holds
         inner = (*scope, *zip(names, (first, "int" if field == "m" else holds), strict=False))
-        bodies = (self.of(want, depth - 1, inner),)
+        bodies: tuple[Expr, ...] = (self.of(want, depth - 1, inner),)
         if kind in ("map", "transformList", "transformMap") and self.pick(True, False):
             bodies = (self.of("bool", depth - 1, inner), *bodies)
         return Comprehension(kind, over, names, bodies, AT)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 import re2
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from policy_engine.compiler.codegen.patterns import PlainPattern, plain_pattern
 
-PIECES = ("a", "b", "/", "etc", r"\.", "@", r"\$", "(a|b)", "(?:ab|)", "(", ")", "|", ".", "*", "^", "$", r"\d", "[ab]", "?", r"\|", "\n", "-")
+PIECES = (
+    "a", "b", "/", "etc", r"\.", "@", r"\$", "(a|b)", "(?:ab|)", "(", ")", "|", ".", "*", "^", "$", r"\d", "[ab]", "?", r"\|",
+    "\n", "-",
+)  # fmt: skip
 TEXTS = st.text(st.sampled_from("ab/etc.@$|\n-1"), max_size=8)
 
 
