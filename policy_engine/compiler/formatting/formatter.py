@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from policy_engine.base.limits import MAX_ITEM_CHARS
 from policy_engine.base.source import Source
 from policy_engine.compiler.formatting.clauses import clauses_of
 from policy_engine.compiler.formatting.comments import Clause, attach
@@ -35,7 +36,7 @@ def format_policy(source: Source) -> str:
         first = at
         while at < len(comments) and _belongs(comments[at], node, following):
             at += 1
-        lines += _item(node, comments[first:at])
+        lines += _bounded(node, comments[first:at])
         position = max(node.span.end, comments[at - 1].end if at > first else 0)
     for comment in comments[at:]:
         _gap(lines, source, position, comment.start)
@@ -55,6 +56,15 @@ def _gap(lines: list[str], source: Source, start: int, end: int) -> None:
         lines.append("")
 
 
+def _bounded(node: Header | Item, comments: Sequence[Scrap]) -> list[str]:
+    """The lines of an item; as it stands where its layout would be longer than any item may be."""
+    lines = _item(node, comments)
+    if sum(map(len, lines)) + len(lines) <= MAX_ITEM_CHARS:
+        return lines
+    end = max(node.span.end, comments[-1].end if comments else 0)
+    return [node.span.source.text[node.span.start : end].rstrip()]
+
+
 def _item(node: Header | Item, comments: Sequence[Scrap]) -> list[str]:
     clauses = clauses_of(node)
     attach(clauses, comments)
@@ -67,7 +77,8 @@ def _item(node: Header | Item, comments: Sequence[Scrap]) -> list[str]:
     lines: list[str] = []
     for clause in clauses:
         indent = 0 if clause is head or (isinstance(node, Shape) and clause is last) else INDENT
-        lines += [" " * max(indent, INDENT if clause is last and isinstance(node, Shape) else 0) + text for text in clause.above]
+        deeper = INDENT if isinstance(node, Shape) and clause is last else indent
+        lines += [" " * deeper + text for text in clause.above]
         text = broken(clause.parts, indent)
         text[-1] += clause.closing + _behind(clause)
         lines += text

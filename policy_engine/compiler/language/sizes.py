@@ -15,6 +15,8 @@ from policy_engine.diagnostics.model import Collector, Diagnostic, Edit, Fix, La
 
 MAX_ELSES: Final = 32
 """`else` in one item; outcomes nest."""
+MAX_HIDDEN_TOLD: Final = 20
+"""Hidden characters that are each told; of more only the first refused one is."""
 _HIDDEN: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _EFFECT: Final = "the text may read otherwise than it runs"
 
@@ -37,15 +39,19 @@ def check_characters(source: Source, collector: Collector) -> bool:
     """Tell hidden characters: refused in code, warned of in text and comments. A byte order mark at the very start is fine."""
     if not _HIDDEN.search(source.text, 1 if source.text.startswith("\ufeff") else 0):
         return True
-    fine = True
+    fine, told = True, 0
     for scrap in scan(source.text):
         found = _HIDDEN.search(scrap.text)
         if found is None:
             continue
         place = Span(source, scrap.start + found.start(), scrap.start + found.end())
         inside = scrap.kind in ("string", "unclosed", "comment") and ord(found[0]) >= 32
-        collector.add(_hidden(place, scrap.kind, inside))
-        fine = fine and inside
+        fine, told = fine and inside, told + 1
+        if told <= MAX_HIDDEN_TOLD:
+            collector.add(_hidden(place, scrap.kind, inside))
+        elif not inside:
+            collector.add(_hidden(place, scrap.kind, inside))
+            return False
     return fine
 
 

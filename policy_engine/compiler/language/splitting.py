@@ -160,7 +160,9 @@ def _guessed_head(scraps: Sequence[Scrap], index: int) -> int:
 def _stray_head(scraps: Sequence[Scrap], index: int) -> int:
     """Words that no item has: `alow x on y`, `denya on y`, `hello world`."""
     word, following, third = (_word(scraps, index + step) for step in range(3))
-    if word is None or following is None or word in KEYWORDS or _text(scraps, index - 1) in _NAMED:
+    if word is None or following is None or word in KEYWORDS:
+        return 0
+    if _text(scraps, index - 1) in _NAMED and _text(scraps, index - 2) not in _AFTER_ELSE:
         return 0
     if third == "on" and following not in _CLAUSE_WORDS:
         return 3
