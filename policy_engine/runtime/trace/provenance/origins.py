@@ -65,7 +65,7 @@ def _number_matcher(value: int | float) -> Matcher:
         if leaf.text is not None:
             return number in leaf.text.numbers
         seen = leaf.value
-        return isinstance(seen, int | float) and not isinstance(seen, bool) and exact(seen) == number
+        return isinstance(seen, int | float) and not isinstance(seen, bool) and seen == value
 
     return holds if number is not None else _nowhere
 
