@@ -7,13 +7,16 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any, Final
 
+from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Duration, Timestamp, UInt
 from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.functions.signatures import examples, invalid, takes, typed
-from policy_engine.semantics.operations import NUMBERS, add, equals, less, no_overload
-from policy_engine.semantics.operations.bounds import bound_elements
+from policy_engine.semantics.operations import NUMBERS, add, equals_within, less, no_overload
+from policy_engine.semantics.operations.bounds import MAX_VALUE_ELEMENTS, bound_elements
 from policy_engine.semantics.types import DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, UINT, ListType, TypeVariable
 
+MAX_RANGE: Final = 10_000
+"""Numbers that `lists.range` counts: its argument is small whatever it makes, so only this bounds the work."""
 _A: Final = TypeVariable("A")
 _SUMMED: Final = (INT, UINT, DOUBLE, DURATION)
 _ORDERED: Final = (INT, UINT, DOUBLE, DURATION, TIMESTAMP, STRING, DYN)
@@ -79,6 +82,7 @@ def distinct(values: list[Any]) -> list[Any]:
     kept: list[Any] = []
     seen: set[Any] = set()
     compared: list[Any] = []
+    budget = [MAX_VALUE_ELEMENTS]
     for value in values:
         kind = type(value)
         if kind in NUMBERS or kind in _HASHED:
@@ -87,8 +91,7 @@ def distinct(values: list[Any]) -> list[Any]:
                 continue
             seen.add(key)
         else:
-            bound_elements(len(compared) * len(values))
-            if any(equals(value, other) for other in compared):
+            if any(equals_within(value, other, budget) for other in compared):
                 continue
             compared.append(value)
         kept.append(value)
@@ -104,8 +107,9 @@ def ordered(values: list[Any]) -> list[Any]:
 
 
 def count_up(end: int) -> list[int]:
-    """The whole numbers from 0 up to `end`, not included."""
-    bound_elements(max(end, 0))
+    """The whole numbers from 0 up to `end`, not included; at most `MAX_RANGE` of them."""
+    if end > MAX_RANGE:
+        raise EvaluationError("too_costly", f"a range holds at most {MAX_RANGE} numbers")
     return list(range(end))
 
 

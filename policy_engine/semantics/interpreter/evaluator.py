@@ -165,11 +165,13 @@ class Evaluator:
         else:
             arguments += [self.evaluate(operand, scope) for operand in operands[1:]]
         self.spend(function.cost + sum(map(weight, arguments)))
-        if not function.needs_context:
-            return function.body(*arguments)
-        if self._context is None:
-            raise EvaluationError("not_available", f"`{node.function}` asks about a run, and there is none here")
-        return function.body(self._context, *arguments)
+        if function.needs_context:
+            if self._context is None:
+                raise EvaluationError("not_available", f"`{node.function}` asks about a run, and there is none here")
+            arguments.insert(0, self._context)
+        result = function.body(*arguments)
+        self.spend(weight(result))
+        return result
 
     def _elements(self, node: ListExpr, scope: Variable | None) -> Iterator[Any]:
         for element in node.elements:

@@ -7,19 +7,25 @@ gives an optional again.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import NONE, Optional
-from policy_engine.semantics.operations.equality import MISSING, equals, find
+from policy_engine.semantics.operations.bounds import MAX_VALUE_ELEMENTS
+from policy_engine.semantics.operations.equality import MISSING, equals, equals_within, find
 from policy_engine.semantics.operations.kinds import KEYS, NUMBERS, no_overload, spoken_type
+
+_NESTED: Final = frozenset((list, dict, Optional))
 
 
 def contains(item: Any, container: Any) -> bool:
     """`item in container`: an element of a list, a key of a map."""
     kind = type(container)
     if kind is list:
-        return any(equals(item, element) for element in container)
+        if type(item) not in _NESTED:
+            return any(equals(item, element) for element in container)
+        budget = [MAX_VALUE_ELEMENTS]
+        return any(equals_within(item, element, budget) for element in container)
     if kind is dict and (type(item) in KEYS or type(item) is float):
         return find(container, item) is not MISSING
     no_overload("in", item, container)

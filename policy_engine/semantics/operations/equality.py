@@ -23,7 +23,7 @@ def equals(left: Any, right: Any) -> bool:
     kind = type(left)
     if kind is type(right):
         if kind is list or kind is dict or kind is Optional:
-            return _deep(left, right, [MAX_VALUE_ELEMENTS])
+            return equals_within(left, right, [MAX_VALUE_ELEMENTS])
         return bool(left == right)
     return _same_number(left, right)
 
@@ -50,8 +50,11 @@ def _same_number(left: Any, right: Any) -> bool:
     return bool(first == second)
 
 
-def _deep(left: Any, right: Any, budget: list[int]) -> bool:
-    """Equality inside containers; `budget` counts down over the whole comparison, since values may share parts."""
+def equals_within(left: Any, right: Any, budget: list[int]) -> bool:
+    """`equals`, with its work counted down in `budget`, which several comparisons may share.
+
+    Values may share their parts, so even small ones may take long; then it raises `EvaluationError("too_costly")`.
+    """
     budget[0] -= 1
     if budget[0] < 0:
         raise EvaluationError("too_costly", "two values are too large to be compared")
@@ -59,17 +62,17 @@ def _deep(left: Any, right: Any, budget: list[int]) -> bool:
     if kind is not type(right):
         return _same_number(left, right)
     if kind is list:
-        return len(left) == len(right) and all(_deep(a, b, budget) for a, b in zip(left, right, strict=True))
+        return len(left) == len(right) and all(equals_within(a, b, budget) for a, b in zip(left, right, strict=True))
     if kind is dict:
         if len(left) != len(right):
             return False
         for key, value in left.items():
             other = find(right, key)
-            if other is MISSING or not _deep(value, other, budget):
+            if other is MISSING or not equals_within(value, other, budget):
                 return False
         return True
     if kind is Optional:
         if not (left.present and right.present):
             return bool(left.present == right.present)
-        return _deep(left.value, right.value, budget)
+        return equals_within(left.value, right.value, budget)
     return bool(left == right)
