@@ -155,8 +155,13 @@ def _field(node: Select | Has, kind: Type, present: bool, report: Report) -> Typ
     match kind:
         case RecordType():
             return _record_field(node, kind, node.field, present, report)
-        case MapType(value=value):
-            return value
+        case MapType(key=key, value=value):
+            if any(option == DYN or is_text(option) for option in members(key)):
+                return value
+            return report.fault(
+                WRONG_KEY, f"{quoted(node.operand)} is {words(kind)}: `{node.field}` is text, which is never its key",
+                (node, "a field"), (node.operand, words(kind)),
+            )  # fmt: skip
         case OptionalType(inner=inner):
             return OptionalType(_field(node, inner, True, report))
         case _ if kind == DYN:

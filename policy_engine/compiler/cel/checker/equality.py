@@ -157,12 +157,12 @@ def membership(node: Binary, left: Type, right: Type, report: Report) -> None:
     for holder in members(right):
         match holder:
             case ListType(element=element):
-                fault = _missing_elements(node, left, element, report)
+                fault = _missing_elements(node, left, element, report, keyed=False)
             case MapType(key=key):
-                fault = _missing_elements(node, left, key, report)
+                fault = _missing_elements(node, left, key, report, keyed=True)
             case RecordType():
                 names = STRING if holder.rest is not None else EnumType(tuple(field.name for field in holder.fields))
-                fault = _missing_elements(node, left, names, report)
+                fault = _missing_elements(node, left, names, report, keyed=True)
             case _ if holder == DYN:
                 fault = False
             case _:
@@ -172,8 +172,14 @@ def membership(node: Binary, left: Type, right: Type, report: Report) -> None:
             return
 
 
-def _missing_elements(node: Binary, left: Type, element: Type, report: Report) -> bool:
+def _missing_elements(node: Binary, left: Type, element: Type, report: Report, keyed: bool) -> bool:
     """Report an element that the holder can never have, or a holder whose words the element can never be."""
+    if keyed and NULL in members(left) and left != NULL:
+        report.fault(
+            POSSIBLY_NULL, f"{quoted(node.left)} may be null, and null is never a key",
+            (node.left, words(left)), (node.right, "has keys"), suggestion=f"{code(node.left)} != null && …",
+        )  # fmt: skip
+        return True
     found = False
     for place, value in _texts(node.left):
         found |= _unknown_option(element, node.right, place, value, report, "never holds")

@@ -26,6 +26,7 @@ from policy_engine.semantics.types import (
 )  # fmt: skip
 
 _KEYS: Final = (BOOL, INT, UINT, DYN)
+_LISTS_ONLY: Final = ("last", "after", "sortBy")
 _SORTABLE: Final = (*NUMBERS, BOOL, BYTES, TIMESTAMP, DURATION, DYN)
 
 
@@ -44,6 +45,9 @@ def ranged(node: Comprehension, over: Type, report: Report) -> Ranged:
         match option:
             case ListType(element=element):
                 found.append(Ranged(element, INT, element))
+            case MapType() | RecordType() if node.kind in _LISTS_ONLY:
+                message = f"{quoted(node.range)} is {words(option)}; `{node.kind}` goes over lists only, which have an order"
+                report.fault(TYPE_MISMATCH, message, (node.range, words(option)))
             case MapType(key=key, value=value):
                 found.append(Ranged(key, key, value))
             case RecordType():
