@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from policy_engine.base.limits import MAX_EXPRESSION_NODES, MAX_NESTING
 from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.draft import Draft, Layer, Subject
-from policy_engine.compiler.analysis.rebuilding import bound_for_children, names_in, rebuilt
+from policy_engine.compiler.analysis.rebuilding import bound_for_children, fields_read, names_in, rebuilt
 from policy_engine.diagnostics.model import Code
 from policy_engine.semantics.ast.expressions import Bind, Call, Expr, Literal, Name, Select, children
 from policy_engine.semantics.ast.policy import Let
@@ -71,7 +72,8 @@ class Site:
 class Expanded:
     """An expression without `let`. `tree` still names constants (with their declared types), `final` has their values.
 
-    `free` are the names it reads; `per_tool`: it differs from tool to tool.
+    `free` are the names it reads, `args_fields` the arguments (None = all of them, as a whole); `per_tool`: it differs
+    from tool to tool.
     """
 
     tree: Expr
@@ -79,6 +81,11 @@ class Expanded:
     free: frozenset[str]
     sites: tuple[Site, ...]
     per_tool: bool
+
+    @cached_property
+    def args_fields(self) -> frozenset[str] | None:
+        """The fields of `args` that are read; None where it is read as a whole."""
+        return fields_read(self.tree, "args")
 
 
 @dataclass(eq=False)

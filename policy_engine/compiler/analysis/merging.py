@@ -21,17 +21,17 @@ _EFFECTS = {
 
 
 def merged(
-    findings: Sequence[tuple[Diagnostic, tuple[Subject, ...]]], groups: Sequence[tuple[Subject, ...]], rule: Rule
+    findings: Sequence[tuple[Diagnostic, tuple[Subject, ...]]], rule: Rule, *, name_tools: bool
 ) -> Iterator[Diagnostic]:
-    """Findings of one rule, each once; those of some tools only, or of tools that were looked at apart, name them."""
+    """Findings of one rule, each once; with `name_tools` the tools they are about are told."""
     kept: dict[tuple[object, ...], tuple[Diagnostic, list[str]]] = {}
     for diagnostic, group in findings:
-        key = (diagnostic.code.name, diagnostic.span, diagnostic.message if len(groups) == 1 else "")
+        key = (diagnostic.code.name, diagnostic.span, "" if name_tools else diagnostic.message)
         _, names = kept.setdefault(key, (diagnostic, []))
         names += [subject.name for subject in group if subject.name not in names]
     for diagnostic, names in kept.values():
         notes = diagnostic.notes
-        if len(groups) > 1:
+        if name_tools:
             notes = (*notes, f"fails for {_listed(names)}")
         yield replace(diagnostic, notes=notes, effect=diagnostic.effect or effect_of(rule))
 

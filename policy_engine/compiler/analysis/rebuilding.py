@@ -82,3 +82,17 @@ def names_in(node: Expr) -> set[str]:
             found.add(one.name)
         pending.extend(children(one))
     return found
+
+
+def fields_read(node: Expr, name: str) -> frozenset[str] | None:
+    """The fields that are read of `name`; None where it is read as a whole (`args.all(…)`, `labels(args)`)."""
+    found, pending = set(), [node]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Name) and one.name == name:
+            return None
+        if isinstance(one, Select | Has) and isinstance(one.operand, Name) and one.operand.name == name:
+            found.add(one.field)
+        else:
+            pending.extend(children(one))
+    return frozenset(found)

@@ -47,7 +47,6 @@ from policy_engine.semantics.ast.policy import (
     Validation,
     kind_of,
 )
-from policy_engine.semantics.types import Type
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,8 @@ def _check(tools: LayerTools, rule: Rule, groups: tuple[tuple[Subject, ...], ...
         bench = Bench(tools, group[0], rule_phase(rule, group[0]), tools.conditions.of(rule))
         check_rule(bench, rule)
         findings += [(diagnostic, group) for diagnostic in bench.collector.diagnostics]
-    for diagnostic in merged(findings, groups, rule):
+    about_tools = len(groups) > 1 or _reads_tool(tools, rule, groups)
+    for diagnostic in merged(findings, rule, name_tools=about_tools and sum(map(len, groups)) > 1):
         tools.draft.collector.add(diagnostic)
 
 
@@ -153,18 +153,37 @@ def _check_rewriting(bench: Bench, rule: Rewriting) -> None:
 def _alike(tools: LayerTools, rule: Rule, subjects: tuple[Subject, ...]) -> tuple[tuple[Subject, ...], ...]:
     """The subjects in groups for which the rule has the same words and the same types."""
     groups: dict[tuple[object, ...], list[Subject]] = {}
-    expressions = [tools.conditions.of(rule), *expressions_of(rule)]
-    for note in (rule.notes.because, rule.notes.detail):
-        if note is not None:
-            expressions += [piece for piece in tools.notes.pieces(note) if not isinstance(piece, str)]
+    expressions = _expressions(tools, rule)
     for subject in subjects:
         groups.setdefault(_key(tools, rule, expressions, subject), []).append(subject)
     return tuple(tuple(group) for group in groups.values())
 
 
+def _expressions(tools: LayerTools, rule: Rule) -> list[Expr]:
+    """Every expression of a rule, its condition and its notes' among them."""
+    expressions = [tools.conditions.of(rule), *expressions_of(rule)]
+    for note in (rule.notes.because, rule.notes.detail):
+        if note is not None:
+            expressions += [piece for piece in tools.notes.pieces(note) if not isinstance(piece, str)]
+    return expressions
+
+
+def _reads_tool(tools: LayerTools, rule: Rule, groups: tuple[tuple[Subject, ...], ...]) -> bool:
+    """Whether what is found may be about a tool's own types."""
+    if not groups or not isinstance(rule, Permission | Escalation):
+        return True
+    try:
+        expanded = [tools.expander.expand(expression, groups[0][0]) for expression in _expressions(tools, rule)]
+    except ExpansionFailed:
+        return False
+    return any(one.free & {"args", "result"} for one in expanded)
+
+
 def _key(tools: LayerTools, rule: Rule, expressions: list[Expr], subject: Subject) -> tuple[object, ...]:
     if subject.event:
         return (subject.name,)
+    writes = not isinstance(rule, Permission | Escalation)
+    fields: set[str] | None = None if writes else set()
     free: set[str] = set()
     try:
         for expression in expressions:
@@ -172,11 +191,20 @@ def _key(tools: LayerTools, rule: Rule, expressions: list[Expr], subject: Subjec
             if expanded.per_tool:
                 return (subject.name,)
             free |= expanded.free
+            fields = None if fields is None or expanded.args_fields is None else fields | expanded.args_fields
     except ExpansionFailed:
         return (subject.name,)
-    writes = not isinstance(rule, Permission | Escalation)
-    reads: tuple[Type | None, ...] = (
-        subject.args_type if "args" in free or writes else None,
+    return (
+        kind_of(rule),
+        _args_key(subject, fields) if "args" in free or writes else None,
         subject.output if "result" in free or writes else None,
     )
-    return (subject.event, *reads, kind_of(rule))
+
+
+def _args_key(subject: Subject, fields: set[str] | None) -> object:
+    """What the rule sees of the arguments: the types of the fields it reads, or of all where it reads them as a whole."""
+    record = subject.input
+    if record is None or fields is None:
+        return subject.args_type
+    seen = ((name, field.type, field.required) if (field := record.field(name)) else name for name in sorted(fields))
+    return (tuple(seen), record.rest)
