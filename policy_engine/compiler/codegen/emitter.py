@@ -116,19 +116,18 @@ class Emitter:
     @contextmanager
     def bound(self, variables: Mapping[str, Local]) -> Iterator[None]:
         """Macro variables that are visible in a body."""
-        before = self.scope
-        self.scope = {**before, **variables}
-        try:
+        with self.within({**self.scope, **variables}):
             yield
-        finally:
-            self.scope = before
 
     @contextmanager
     def within(self, scope: dict[str, Local]) -> Iterator[None]:
-        """Translate where other variables were visible: the value of a `cel.bind`, put in later."""
-        before = self.scope
-        self.scope = scope
+        """Translate where these variables are visible; what is known about nodes holds in one scope only.
+
+        The body of a `let` may stand in one tree several times, with variables of different types.
+        """
+        before = self.scope, self._known
+        self.scope, self._known = scope, {}
         try:
             yield
         finally:
-            self.scope = before
+            self.scope, self._known = before

@@ -29,8 +29,10 @@ from policy_engine.base.values import (
     TypeValue,
     UInt,
 )
+from policy_engine.compiler.cel.checker import Scope, check_expression
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.compiler.codegen.program import generate_program
+from policy_engine.diagnostics.model import Collector
 from policy_engine.semantics.activation import Names
 from policy_engine.semantics.ast.expressions import (
     And,
@@ -56,6 +58,7 @@ from policy_engine.semantics.ast.expressions import (
     children,
 )
 from policy_engine.semantics.evaluation import run_value
+from policy_engine.semantics.functions.catalogue import BY_NAME
 from policy_engine.semantics.interpreter import interpret
 from policy_engine.semantics.linking import link
 from policy_engine.semantics.types import (
@@ -156,7 +159,7 @@ class Values:
         return value if self.random.random() < 0.95 else self.hostile()
 
 
-Scope = tuple[tuple[str, str], ...]
+Variables = tuple[tuple[str, str], ...]
 BY_WANT = {
     "bool": ("b",), "int": ("n", "u", "o", "ui"), "double": ("d",), "text": ("s", "e", "un", "r"),
     "list": ("xs", "ns", "ds", "rs", "bs"), "map": ("r", "m"), "other": FIELDS,
@@ -176,7 +179,7 @@ class Drawing:
     def literal(self, *values: Any) -> Literal:
         return Literal(self.pick(*values), AT)
 
-    def path(self, want: str, scope: Scope) -> Expr:
+    def path(self, want: str, scope: Variables) -> Expr:
         """A name or field; most often one that has what is wanted."""
         fitting_names = [name for name, has in scope if has == want]
         if fitting_names and self.often():
@@ -195,10 +198,10 @@ class Drawing:
     def rarely(self) -> bool:
         return bool(self.draw(st.integers(0, 9)) == 9)
 
-    def any(self, depth: int, scope: Scope) -> Expr:
+    def any(self, depth: int, scope: Variables) -> Expr:
         return self.of(self.pick("bool", "int", "double", "text", "list", "map", "other"), depth, scope)
 
-    def of(self, want: str, depth: int, scope: Scope) -> Expr:
+    def of(self, want: str, depth: int, scope: Variables) -> Expr:
         if want == "number":
             want = self.pick("int", "int", "double")
         if self.rarely():
@@ -239,7 +242,7 @@ class Drawing:
             return Literal(values, AT)
         return ListExpr(tuple(Element(Literal(value, AT), False) for value in values), AT)
 
-    def binding(self, want: str, depth: int, scope: Scope) -> Expr:
+    def binding(self, want: str, depth: int, scope: Variables) -> Expr:
         name = self.fresh(scope)
         held = self.pick("bool", "int", "text", "list")
         value, body = self.of(held, depth - 1, scope), self.of(want, depth - 1, (*scope, (name, held)))
@@ -247,11 +250,11 @@ class Drawing:
             return Bind(name, value, body, AT)
         return OptionalMap(Call("optional.of", None, (value,), AT), name, body, False, AT)
 
-    def fresh(self, scope: Scope) -> str:
+    def fresh(self, scope: Variables) -> str:
         self.serial += 1
         return self.pick(*scope)[0] if scope and self.rarely() else f"v{self.serial % 4}"
 
-    def loop(self, kinds: tuple[str, ...], want: str, depth: int, scope: Scope, variables: int = 1) -> Expr:
+    def loop(self, kinds: tuple[str, ...], want: str, depth: int, scope: Variables, variables: int = 1) -> Expr:
         names = tuple(dict.fromkeys(self.fresh(scope) for _ in range(variables)))
         if len(names) < variables:
             names = ("w1", "w2")
@@ -268,7 +271,7 @@ class Drawing:
             bodies = (self.of("bool", depth - 1, inner), *bodies)
         return Comprehension(kind, over, names, bodies, AT)
 
-    def among(self, scope: Scope) -> Expr:
+    def among(self, scope: Variables) -> Expr:
         """`xs.all(x, x in [...])` and relatives."""
         tested: Expr = self.pick(
             Binary("in", Name("x", False, AT), self.literals(), AT),
@@ -278,7 +281,7 @@ class Drawing:
         body = Not(tested, AT) if self.pick(True, False) else tested
         return Comprehension(self.pick("all", "exists"), self.path("list", scope), ("x",), (body,), AT)
 
-    def _bool(self, depth: int, scope: Scope) -> Expr:
+    def _bool(self, depth: int, scope: Variables) -> Expr:
         match self.pick("==", "==", "<", "<", "in", "and", "or", "not", "has", "loop", "loop2", "text", "among"):
             case "==":
                 want = self.pick("number", "text", "bool", "list", "other")
@@ -309,7 +312,7 @@ class Drawing:
         argument = literal if self.pick(True, True, False) else self.of("text", depth, scope)
         return Call(function, self.of("text", depth, scope), (argument,), AT)
 
-    def _number(self, want: str, depth: int, scope: Scope) -> Expr:
+    def _number(self, want: str, depth: int, scope: Variables) -> Expr:
         match self.pick("+", "+", "size", "index", "minus", "int"):
             case "size" if want == "int":
                 return Call("size", None, (self.of(self.pick("text", "list", "map"), depth, scope),), AT)
@@ -322,17 +325,17 @@ class Drawing:
         operator = self.pick("+", "-", "*", "/", "%")
         return Binary(operator, self.of(want, depth, scope), self.of(want, depth, scope), AT)
 
-    def _index(self, depth: int, scope: Scope) -> Expr:
+    def _index(self, depth: int, scope: Variables) -> Expr:
         operand = self.of(self.pick("list", "map"), depth, scope)
         key = self.pick(self.literal(0, 1, -1, "a", "n", 1.0, True), self.any(depth, scope))
         return Index(operand, key, self.pick(False, False, False, True), AT)
 
-    def _text(self, depth: int, scope: Scope) -> Expr:
+    def _text(self, depth: int, scope: Variables) -> Expr:
         if self.pick(True, False):
             return Binary("+", self.of("text", depth, scope), self.of("text", depth, scope), AT)
         return self._index(depth, scope)
 
-    def _list(self, depth: int, scope: Scope) -> Expr:
+    def _list(self, depth: int, scope: Variables) -> Expr:
         match self.pick("filter", "map", "transformList", "display", "+", "latest"):
             case "filter":
                 return self.loop(("filter",), "bool", depth, scope)
@@ -347,7 +350,7 @@ class Drawing:
         elements = [Element(self.any(depth, scope), self.pick(*([False] * 7), True)) for _ in range(self.pick(0, 1, 2))]
         return ListExpr(tuple(elements), AT)
 
-    def _map(self, depth: int, scope: Scope) -> Expr:
+    def _map(self, depth: int, scope: Variables) -> Expr:
         if self.pick(True, False):
             return self.loop(("transformMap",), "other", depth, scope, 2)
         rows = [
@@ -356,7 +359,7 @@ class Drawing:
         ]
         return MapExpr(tuple(rows), AT)
 
-    def _other(self, depth: int, scope: Scope) -> Expr:
+    def _other(self, depth: int, scope: Variables) -> Expr:
         match self.pick("index", "arithmetic", "type", "any"):
             case "index":
                 return self._index(depth, scope)
@@ -450,6 +453,28 @@ def test_expressions_over_declared_arguments_agree_with_the_interpreter(expressi
     values = Values(seed)
     surroundings = [(values.fitting(ARGS), values.almost(), values.almost()) for _ in range(SURROUNDINGS)]
     check_twins(expression, typed_names(expression), surroundings)
+
+
+@twins(CASES // 3)
+@given(WANTED.flatmap(expressions), SEEDS)
+def test_expressions_that_pass_the_checker_agree_with_the_interpreter(expression: Expr, seed: int) -> None:
+    """As policies are compiled: with the checker's types, narrowed by the tests around an expression."""
+    collector = Collector()
+    scope = Scope({"args": ARGS, "principal": DYN, "run": DYN}, BY_NAME)
+    checked = check_expression(expression, scope, collector)
+    values = Values(seed)
+    surroundings = [(values.fitting(ARGS), values.almost(), values.almost()) for _ in range(SURROUNDINGS)]
+    check_twins(expression, {} if collector.failed else checked.types, surroundings)
+
+
+def test_what_is_known_of_a_shared_body_holds_for_one_use_only() -> None:
+    """A `let` used twice is one tree in two places: its parameter may be a number here and a bool there."""
+    body = Binary(">", Name("x", False, AT), Literal(0, AT), AT)
+    uses = [Bind("x", Select(Name("args", False, AT), name, False, AT), body, AT) for name in ("n", "b")]
+    condition = And(tuple(uses), AT)
+    values = Values(1)
+    surroundings = [(values.fitting(ARGS) | {"n": 5, "b": flag}, {}, {}) for flag in (True, False)]
+    check_twins(condition, typed_names(condition), surroundings)
 
 
 @twins(CASES // 3)
