@@ -44,7 +44,7 @@ bench: $(VENV)/.dev ## generated evaluators against hand-written Python
 	@$(PY) -m tests.benchmarks.ratio
 
 fuzz: $(VENV)/.dev ## a minute of broken input for the parser
-	@$(PY) -m tests.fuzz.parser --seconds $(SECONDS_OF_FUZZ)
+	@$(PY) tests/fuzz/fuzz_parser.py --seconds $(SECONDS_OF_FUZZ)
 
 fmt: $(VENV)/.dev ## mend what ruff can mend
 	@$(PY) -m ruff check --fix --quiet .

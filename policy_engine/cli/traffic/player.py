@@ -2,6 +2,8 @@
 
 A call that is allowed and has an id is recorded as running until its outcome arrives; without an id no outcome can
 arrive, so it stays an attempt. The outcome of a call that was denied never reached the agent: it is withheld.
+An event without a principal has that of the run's earlier lines. Words of the user that stand before any principal is
+known are refused where rules need one, but stay the user's words for the calls that follow.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ class Player:
         self.policy = policy
         self._runs: dict[str, Run] = {}
         self._said: dict[str, str] = {}
+        self._principals: dict[str, Any] = {}
         self._calls: dict[tuple[str | None, str], tuple[Request, Decision]] = {}
 
     def play(self, entry: Entry) -> Decision:
@@ -81,9 +84,13 @@ class Player:
 
     def _event(self, entry: EventEntry) -> Decision:
         run = self._run_of(entry)
-        decision = self.policy.decide_event(entry.event, run=run, approvals=entry.approvals)
+        event = entry.event
+        if event.principal is None and entry.run is not None:
+            event = replace(event, principal=self._principals.get(entry.run))
+        decision = self.policy.decide_event(event, run=run, approvals=entry.approvals)
         if run is not None:
-            run.event(entry.event, decision=decision)
+            early = event.name == "@input" and event.principal is None and _lacks_principal(decision)
+            run.event(event, decision=None if early else decision)
         return decision
 
     def _run_of(self, entry: CallEntry | EventEntry) -> Run | None:
@@ -94,11 +101,20 @@ class Player:
         if run is None:
             run = self.policy.run(id=entry.run, attended=entry.attended)
             self._runs[entry.run] = run
+        principal = entry.request.principal if isinstance(entry, CallEntry) else entry.event.principal
+        if principal is not None:
+            self._principals[entry.run] = principal
         words = entry.input if isinstance(entry, CallEntry) else None
         if words is not None and self._said.get(entry.run) != words:
             self._said[entry.run] = words
             run.put_input({"text": words})
         return run
+
+
+def _lacks_principal(decision: Decision) -> bool:
+    """Whether nothing but a missing principal stood in the way."""
+    faults = decision.errors
+    return bool(faults) and all(fault.kind == "misfit" and fault.place.startswith("principal") for fault in faults)
 
 
 def _within(request: Request, run: Run | None) -> Request:

@@ -163,3 +163,17 @@ def test_a_policy_with_errors_decides_nothing(policy: Policy, tmp_path: Path) ->
     result = policy("decide", "a.policy", "--calls", "-", input=_lines({"tool": "t.y"}))
     assert result.exit_code == 2 and result.stdout == ""
     assert "2 errors" in result.stderr and "nothing was decided" in result.stderr
+
+
+def test_what_the_user_said_counts_before_a_principal_is_known(policy: Policy, tmp_path: Path) -> None:
+    """An input line without a principal is refused where one is declared, but its words stay the user's."""
+    (tmp_path / "a.policy").write_text(
+        "policy p\nprincipal { id: string }\nallow told on t.send when said(args.to)\n"
+    )
+    result = policy("decide", "a.policy", "--calls", "-", input=_lines(
+        {"run": "r", "input": "write to bob@example.org"},
+        {"run": "r", "tool": "t.send", "args": {"to": "bob@example.org"}, "principal": {"id": "u"}},
+        {"run": "r", "tool": "t.send", "args": {"to": "eve@example.org"}, "principal": {"id": "u"}},
+        {"run": "r", "answer": "done"},
+    ))  # fmt: skip
+    assert [json.loads(line)["effect"] for line in result.stdout.splitlines()] == ["deny", "allow", "deny", "pass"]
