@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -265,6 +266,29 @@ def test_any_expression_can_be_checked(text: str) -> None:
     if node is not None:
         checked = check_expression(node, SCOPE, collector)
         assert node in checked.types
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("(", " ? run.a : run.b)"),
+        ("(run.a ? run.b : ", ")"),
+        ("(run.a && (run.b || ", "))"),
+        ("!(", ")"),
+        ("[", "]"),
+        ("run.all(x, ", ")"),
+        ("cel.bind(x, run.c ? [x] : {'k': x}, ", ")"),
+        ("math.greatest(", ", 1)"),
+        ("optional.of(", ")"),
+    ],
+)
+def test_deep_expressions_are_checked_in_a_moment(before: str, after: str) -> None:
+    """No nesting that the parser lets through takes more than a moment, whatever types it builds."""
+    depth = 45
+    start = time.monotonic()
+    inside = f"cel.bind(x, args.either, {before * depth}args.either{after * depth})"
+    check(inside)
+    assert time.monotonic() - start < 2
 
 
 # ------------------------------------------------------------------ conformance

@@ -193,8 +193,15 @@ def _record_field(node: Select | Has | Index, record: RecordType, name: str, pre
             UNGUARDED_OPTIONAL, f"{text} may be missing; reading it then is an error",
             (node, "optional, read without asking"), suggestion=guard,
             effect="where it is missing the rule falls to its safe side: an `allow` does not apply, a `deny` denies",
+            notes=_alternative(node),
         )  # fmt: skip
     return field.type
+
+
+def _alternative(node: Select | Has | Index) -> tuple[str, ...]:
+    if not isinstance(node, Select):
+        return ()
+    return (f"or give a value for its absence: {code(node.operand)}.?{node.field}.orValue(…)",)
 
 
 def _element(node: Index, kind: Type, key: Type, present: bool, report: Report) -> Type:

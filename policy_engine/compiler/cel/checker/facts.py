@@ -124,10 +124,8 @@ def learn(node: Expr, truth: bool, flow: Flow) -> Facts:
             if isinstance(node, And) == truth:
                 return frozenset().union(*parts)
             return reduce(frozenset.intersection, parts)
-        case Conditional(condition=condition, then=then, otherwise=otherwise):
-            return (learn(condition, True, flow) | learn(then, truth, flow)) & (
-                learn(condition, False, flow) | learn(otherwise, truth, flow)
-            )
+        case Conditional(then=then, otherwise=otherwise):  # what its condition teaches is left out: both ways, each level
+            return learn(then, truth, flow) & learn(otherwise, truth, flow)
         case Has(operand=operand, field=field) if truth:
             return _present(operand, field, flow)
         case Call(function="hasValue", target=Select(operand=operand, field=field, optional=True)) if truth:

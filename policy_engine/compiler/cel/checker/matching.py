@@ -18,6 +18,7 @@ from policy_engine.semantics.types import (
     TIMESTAMP,
     TYPE,
     UINT,
+    BasicType,
     EnumType,
     ListType,
     MapType,
@@ -30,6 +31,8 @@ from policy_engine.semantics.types import (
 )  # fmt: skip
 
 NUMBERS: Final = (INT, UINT, DOUBLE)
+_MAX_WEIGHT: Final = 250
+"""Parts of one type; a list in a list in a list … a hundred deep has a hundred."""
 Bindings = dict[str, Type]
 
 
@@ -150,6 +153,32 @@ def any_field(record: RecordType) -> Type:
     """What a property of a record may be, whichever it is."""
     kinds = [field.type for field in record.fields] + ([record.rest] if record.rest is not None else [])
     return join(kinds) if kinds else DYN
+
+
+def bounded(kind: Type) -> Type:
+    """The type, or `dyn` when it has grown past what helps anyone: branches within branches can double it each time."""
+    if isinstance(kind, BasicType | EnumType | RecordType):
+        return kind
+    level: list[Type] = [kind]
+    weight = 0
+    while level:
+        weight += len(level)
+        if weight > _MAX_WEIGHT:
+            return DYN
+        level = [part for option in level for part in _parts(option)]
+    return kind
+
+
+def _parts(kind: Type) -> tuple[Type, ...]:
+    match kind:
+        case ListType(element=inner) | OptionalType(inner=inner):
+            return (inner,)
+        case MapType(key=key, value=value):
+            return (key, value)
+        case UnionType(options=options):
+            return options
+        case _:
+            return ()
 
 
 def field_names(record: RecordType) -> Type:

@@ -12,7 +12,7 @@ from policy_engine.base.limits import MAX_NESTING
 from policy_engine.compiler.cel.checker import access, calls, operators
 from policy_engine.compiler.cel.checker.facts import NO_FACTS, Facts, Flow, Local, Path, learn, narrowed, path_of
 from policy_engine.compiler.cel.checker.macro_types import Ranged, key_fault, ranged, result_of
-from policy_engine.compiler.cel.checker.matching import fits, join, members, type_of
+from policy_engine.compiler.cel.checker.matching import bounded, fits, join, members, type_of
 from policy_engine.compiler.cel.checker.names import candidates, dotted, is_type_name, unknown_name
 from policy_engine.compiler.cel.checker.operators import TYPE_MISMATCH, condition
 from policy_engine.compiler.cel.checker.report import Report
@@ -93,7 +93,7 @@ class _Walk:
 
     def infer(self, node: Expr, flow: Flow) -> Type:
         """The type of a node, kept in `types`."""
-        kind = self._infer(node, flow)
+        kind = bounded(self._infer(node, flow))
         before = self.types.get(node)
         self.types[node] = kind if before is None or before == kind else DYN
         return kind
