@@ -78,3 +78,25 @@ def test_our_own_samples_show_the_same(policy: Policy) -> None:
     assert score.attacks >= 3 and score.tasks >= 4
     assert (score.stopped_share, score.silent, score.denied) == (100.0, 0, 0), score.misses
     assert score.asked >= 1 and score.unhindered >= 3
+
+
+@needs_shared
+def test_the_readme_states_what_is_measured(policy: Policy) -> None:
+    """The table of the rule set holds the counts of today."""
+    one = agentdojo.score(policy, agentdojo.recorded(agentdojo.SHARED))
+    counts = (
+        f"| {one.attacks} | {one.stopped_share:.0f} % | {one.attacks_denied} / {one.attacks_asked} | {one.silent} "
+        f"| {one.tasks} | {one.unhindered_share:.0f} % | {one.asked} | {one.denied} |"
+    )
+    assert (ROOT / "rulesets" / "banking" / "README.md").read_text(encoding="utf-8").count(counts) == 2
+
+
+def test_the_rules_name_nothing_of_the_recordings() -> None:
+    """No account, address or file of any trace stands in the policy."""
+    text = agentdojo.POLICY.read_text(encoding="utf-8")
+    traces = agentdojo.samples(agentdojo.SAMPLES)
+    if agentdojo.SHARED.is_dir():
+        traces += agentdojo.recorded(agentdojo.SHARED)
+    names = set(agentdojo._NAMES.findall(repr(traces)))
+    assert len(names) > 5
+    assert not [name for name in names if name in text]

@@ -9,6 +9,7 @@ from typing import Any, Literal as OneOf
 
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.provenance.leaves import LabelAt, Leaf, leaves_of
+from policy_engine.runtime.trace.provenance.tokens import Text
 
 CallOutcome = OneOf["returned", "error", "denied", "pending", "running"]
 EXECUTED = ("returned", "error", "running")
@@ -71,12 +72,12 @@ class InputRecord:
     fields: Mapping[str, Any]
     labels: tuple[LabelAt, ...] = ()
 
-    @property
-    def own_words(self) -> str | None:
+    @cached_property
+    def own_words(self) -> Text | None:
         """The text, if it is the user's own: not another agent's, and not marked as unverified."""
         text = self.fields.get("text")
         mine = self.fields.get("source") == "user" and self.fields.get("verified") is True
-        return text if mine and isinstance(text, str) else None
+        return Text(text) if mine and isinstance(text, str) else None
 
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:

@@ -110,15 +110,17 @@ class RunView:
     @cached_property
     def _words(self) -> tuple[Text, ...]:
         self._bounded()
-        return tuple(Text(words) for entry in self.inputs if (words := entry.own_words) is not None)
+        return tuple(words for entry in self.inputs if (words := entry.own_words) is not None)
 
     @cached_property
     def _leaves(self) -> tuple[Leaf, ...]:
         self._bounded()
-        found = tuple(leaf for entry in self._records for leaf in entry.leaves)
-        if len(found) > MAX_SCANNED_LEAVES:
-            raise EvaluationError("too_costly", "the run holds more values than a condition may scan")
-        return found
+        found: list[Leaf] = []
+        for entry in self._records:
+            found.extend(entry.leaves)
+            if len(found) > MAX_SCANNED_LEAVES:
+                raise EvaluationError("too_costly", "the run holds more values than a condition may scan")
+        return tuple(found)
 
     @cached_property
     def _pointed_at(self) -> frozenset[Leaf]:
@@ -132,10 +134,9 @@ class RunView:
     def _bounded(self) -> None:
         if not self._readable:
             raise EvaluationError("not_available", "something this run was told could not be read")
-        if len(self.attempts) + len(self.inputs) > MAX_SCANNED_CALLS:
-            raise EvaluationError(
-                "too_costly", f"the run is longer than {MAX_SCANNED_CALLS} calls, the most a condition may scan"
-            )
+        if max(len(self.attempts) + len(self.inputs), len(self.steps)) > MAX_SCANNED_CALLS:
+            message = f"the run is longer than {MAX_SCANNED_CALLS} calls or steps, the most a condition may scan"
+            raise EvaluationError("too_costly", message)
 
 
 def approval_keys(approval: Approval) -> frozenset[tuple[str, ...]]:

@@ -6,11 +6,13 @@ too, because of them nobody can say which value the agent read.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
 import yaml
+
+from policy_engine.base.errors import MisfitError
+from policy_engine.semantics.schema.strict_json import parse_json
 
 MAX_YAML_CHARS: Final = 200_000
 """Longer text is not tried as YAML, which is slow to read."""
@@ -30,17 +32,10 @@ def values_in(text: str) -> dict[Any, Any] | list[Any] | None:
     """
     head = text.lstrip()[:1]
     try:
-        value = json.loads(text, object_pairs_hook=_unique) if head in ("{", "[") else _yaml(text)
-    except (ValueError, RecursionError, yaml.YAMLError, _NotPlain):
+        value = parse_json(text) if head in ("{", "[") else _yaml(text)
+    except (MisfitError, ValueError, RecursionError, yaml.YAMLError, _NotPlain):
         return None
     return value if isinstance(value, dict | list) and value else None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _NotPlain
-    return found
 
 
 def _yaml(text: str) -> Any:
@@ -61,4 +56,7 @@ def _plain(node: Any, seen: set[int], depth: int) -> Any:
     pairs = [(_plain(key, seen, depth + 1), _plain(item, seen, depth + 1)) for key, item in node.value]
     if any(not isinstance(key, str) for key, _ in pairs):
         raise _NotPlain
-    return _unique(pairs)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NotPlain
+    return found
