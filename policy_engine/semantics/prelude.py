@@ -110,6 +110,27 @@ def entries(value: Any) -> Iterable[tuple[Any, Any]]:
     raise Diverted
 
 
+def last_of(values: Any, passes: Callable[[Any], bool]) -> Any:
+    """`values.last(x, P)`: seen from the end."""
+    if values.__class__ is list:
+        for value in reversed(values):
+            if passes(value):
+                return value
+    raise Diverted
+
+
+def elements_after(values: Any, passes: Callable[[Any], bool]) -> list[Any]:
+    """`values.after(x, P)`: what stands behind the last that passes, all if none does."""
+    if values.__class__ is not list:
+        raise Diverted
+    rest: list[Any] = []
+    for value in reversed(values):
+        if passes(value):
+            break
+        rest.append(value)
+    return rest[::-1]
+
+
 def type_word(name: str) -> str:
     """The word for the value that is a type's name: `int` is `type_int`."""
     return "type_" + "".join(letter if letter.isalnum() else "_" for letter in name)
@@ -117,6 +138,7 @@ def type_word(name: str) -> str:
 
 _OWN: Final = (
     divert, walk, pairs, once, optional_items, make_map, optional_map, optional_flat_map, entries, diverted,
+    last_of, elements_after,
 )  # fmt: skip
 _OPERATIONS: Final = (
     "add", "subtract", "multiply", "divide", "remainder", "negate", "equals", "less", "less_equal", "greater",

@@ -7,7 +7,7 @@ interpreter absorbs it. Long ranges, and nested ones sooner, go to the interpret
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import Any, Final
 
 from policy_engine.base.limits import MAX_EVALUATION_STEPS
 from policy_engine.compiler.codegen import build
@@ -15,7 +15,11 @@ from policy_engine.compiler.codegen.comparison import clashes_with_bool, set_lik
 from policy_engine.compiler.codegen.emitter import Emitter, LeftToTheInterpreter, Local
 from policy_engine.compiler.codegen.kinds import LISTS, elements, entries, kinds
 from policy_engine.compiler.codegen.literals import constant_items
-from policy_engine.semantics.ast.expressions import Binary, Comprehension, Expr, Literal, Name, Not, children
+from policy_engine.semantics.ast.expressions import Binary, Call, Comprehension, Expr, Literal, Name, Not, children
+
+_LONGEST_REREADING: Final = 1_000
+_CHEAP: Final = frozenset(("startsWith", "endsWith", "size"))
+"""Functions that do not look at all of a long text or list."""
 
 
 def comprehension(node: Comprehension, emitter: Emitter) -> ast.expr:
@@ -60,7 +64,10 @@ def _kind(node: Comprehension, names: tuple[str, ...], walked: ast.expr, emitter
             pass
         case "transformList" | "transformMap" | "transformMapEntry" if not single:
             pass
-        case _:  # rare, and best defined once: `last`, `after`, `sortBy`
+        case "last" | "after" if single:
+            passes = build.function(names, emitter.test(body))
+            return build.call("last_of" if node.kind == "last" else "elements_after", walked, passes)
+        case _:  # `sortBy`, which compares what it sorts by, is defined once
             raise LeftToTheInterpreter
     loop = build.loop(names, walked, *(emitter.test(test) for test in filters))
     if node.kind == "transformMap":
@@ -128,7 +135,31 @@ def _list_or_map(node: Expr, emitter: Emitter) -> ast.expr:
 def _longest(node: Comprehension) -> int:
     """How long a range may be here: so that all loops inside together stay below the interpreter's bound on steps."""
     levels, size = _extent(node)
-    return max(1, int((MAX_EVALUATION_STEPS / (4 * size)) ** (1 / levels)))
+    most = max(1, int((MAX_EVALUATION_STEPS / (4 * size)) ** (1 / levels)))
+    rereads = any(_rereads(body, frozenset(node.variables)) for body in node.bodies)
+    return min(most, _LONGEST_REREADING) if rereads else most
+
+
+def _rereads(node: Expr, variables: frozenset[str]) -> bool:
+    """Whether each round may go through the whole of one value, the same each time: `xs.all(x, x in args.others)`."""
+    match node:
+        case Call() if node.function not in _CHEAP:
+            whole = children(node)
+        case Binary(operator="+"):
+            whole = children(node)
+        case Binary(operator="in") if constant_items(node.right) is None:
+            whole = (node.right,)
+        case _:
+            whole = ()
+    if any(not isinstance(part, Literal) and not _reads(part, variables) for part in whole):
+        return True
+    return any(_rereads(child, variables) for child in children(node))
+
+
+def _reads(node: Expr, variables: frozenset[str]) -> bool:
+    if isinstance(node, Name):
+        return node.name in variables
+    return any(_reads(child, variables) for child in children(node))
 
 
 def _extent(node: Expr) -> tuple[int, int]:

@@ -263,3 +263,30 @@ def test_programs_resolve_dotted_bindings_and_containers_through_the_interpreter
         generate_program(parsed("nowhere"), {})({})
     assert caught.value.kind == "undeclared"
     assert "removeprefix" in (program_source(parsed("x.startsWith('a')"), {}) or "")
+
+
+@pytest.mark.parametrize(
+    ("condition", "bound"),
+    [
+        ("args.xs.all(x, x > args.n)", 35_714),
+        ("args.xs.all(x, x in ['a', 'b'] && args.n in x)", 19_230),
+        ("args.xs.all(x, x in args.ys)", 1_000),
+        ("args.xs.exists(x, args.text.contains(x))", 1_000),
+        ("args.xs.exists(x, x.startsWith(args.text))", 35_714),
+        ("args.xs.exists(x, args.ys.exists(y, x == y))", 166),
+    ],
+)
+def test_loops_that_could_take_long_are_short_or_left_to_the_interpreter(condition: str, bound: int) -> None:
+    """The interpreter counts steps; generated loops only run where their length bounds their work."""
+    assert f"walk(args['xs'], {bound})" in test_code_of(condition, typed=False)
+
+
+def test_the_elements_since_the_latest_are_found_natively() -> None:
+    """`last` and `after` over the calls of a run need no interpreter."""
+    builder = ModuleBuilder("<latest>")
+    after = builder.value("after", parsed("run.calls.after(c, c.tool == 'a')"), {})
+    last = builder.value("last", parsed("run.calls.last(c, c.tool != 'a').n"), {})
+    namespace = link(*builder.build())
+    environment = SimpleNamespace(run={"calls": [{"tool": name, "n": n} for n, name in enumerate("babb")]})
+    assert [call["n"] for call in namespace[after.function]({}, {}, environment)] == [2, 3]
+    assert namespace[last.function]({}, {}, environment) == 3

@@ -473,7 +473,7 @@ def test_what_is_known_of_a_shared_body_holds_for_one_use_only() -> None:
     uses = [Bind("x", Select(Name("args", False, AT), name, False, AT), body, AT) for name in ("n", "b")]
     condition = And(tuple(uses), AT)
     values = Values(1)
-    surroundings = [(values.fitting(ARGS) | {"n": 5, "b": flag}, {}, {}) for flag in (True, False)]
+    surroundings: list[tuple[Any, Any, Any]] = [(values.fitting(ARGS) | {"n": 5, "b": flag}, {}, {}) for flag in (True, False)]
     check_twins(condition, typed_names(condition), surroundings)
 
 
