@@ -91,7 +91,8 @@ def _rules(draft: Draft) -> None:
 def _let(draft: Draft, layer: Layer, item: Let, words: dict[str, tuple[str, Span]]) -> None:
     _unique(draft, "parameter", item.parameters)
     name = item.name.text
-    if item.parameters and name in draft.functions:
+    function = draft.functions.get(name)
+    if item.parameters and function is not None and (not function.method or function.both):
         draft.report(
             RESERVED_NAME, f"`{name}` is a function of the language", item.name.span,
             effect="the policy is not loaded, because readers would take one for the other",

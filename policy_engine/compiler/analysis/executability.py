@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.checking import Bench
 from policy_engine.compiler.analysis.conditions import expressions_of, ladder_expressions
 from policy_engine.diagnostics.model import Code
@@ -58,19 +59,20 @@ def check_default_executable(bench: Bench, default: Default | None) -> None:
 
 
 def _check_functions(bench: Bench, expressions: Iterable[Expr]) -> None:
-    told: set[str] = set()
+    found: dict[str, Span] = {}
     for expression in expressions:
         expanded = bench.expanded(expression)
         pending = [] if expanded is None else [expanded.tree]
         while pending:
             node = pending.pop()
             pending.extend(children(node))
-            if not isinstance(node, Call) or node.function in told:
-                continue
-            function = bench.draft.functions.get(node.function)
+            function = bench.draft.functions.get(node.function) if isinstance(node, Call) else None
             if function is not None and function.body is None:
-                told.add(node.function)
-                bench.report(
-                    NOT_EXECUTABLE, f"`{node.function}` is checked, but this version does not execute it yet",
-                    node.span, effect=_EFFECT, suggestion="leave the rule out until then; `check` goes on checking it",
-                )  # fmt: skip
+                found[function.name] = node.span
+    if found:
+        names = " and ".join(f"`{name}`" for name in sorted(found))
+        are = "is" if len(found) == 1 else "are"
+        bench.report(
+            NOT_EXECUTABLE, f"{names} {are} checked, but this version does not execute {'it' if are == 'is' else 'them'} yet",
+            found[min(found)], effect=_EFFECT, suggestion="leave the rule out until then; `check` goes on checking it",
+        )  # fmt: skip

@@ -71,7 +71,16 @@ UNFIT_OUTCOME = Code(
     "```\nescalate review on @answer to editors within 20m else set args.x to 1     // refused\n"
     "escalate review on @answer to editors within 20m else deny\n```",
 )
-CODES = (WRONG_ROOT, UNKNOWN_PATH, WRONG_VALUE, UNKNOWN_QUEUE, ONE_USER, UNFIT_OUTCOME)
+UNFIT_FALLBACK = Code(
+    "unfit-fallback",
+    "The other call does not take the arguments of the first",
+    "`else call TOOL` without `with` makes the other call with the same arguments, and it is decided as a call of its"
+    " own: arguments that do not fit are denied, so there is no fallback.\n\n"
+    "```\ntimeout slow on crm.search after 10s else call cache.get                          // takes `key`, not `q`\n"
+    'timeout slow on crm.search after 10s else call cache.get with {"key": args.q}\n```',
+    "warning",
+)
+CODES = (WRONG_ROOT, UNKNOWN_PATH, WRONG_VALUE, UNKNOWN_QUEUE, ONE_USER, UNFIT_OUTCOME, UNFIT_FALLBACK)
 
 USER_QUEUE = "user"
 
@@ -209,9 +218,13 @@ def _check_call(bench: Bench, otherwise: ElseCall) -> None:
             bench.report(WRONG_VALUE, f"arguments are a map, and this is {given}", (place, str(given)))
         return
     if not assignable(given, tool.input):
+        same = otherwise.arguments is None
         bench.report(
-            WRONG_VALUE, f"`{tool.name}` does not take these arguments: {_mismatch(given, tool.input)}",
-            (place, "given here"), suggestion=f"give what {tool.name} takes: {_taken(tool.input)}",
+            UNFIT_FALLBACK if same else WRONG_VALUE,
+            f"`{tool.name}` does not take these arguments: {_mismatch(given, tool.input)}",
+            (place, "the same arguments" if same else "given here"),
+            effect="the other call would be denied, so there is no fallback" if same else None,
+            suggestion=f"give what {tool.name} takes: {_taken(tool.input)}",
         )  # fmt: skip
 
 

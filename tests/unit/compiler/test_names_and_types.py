@@ -58,7 +58,6 @@ BROKEN = [
     ('escalate x on crm.refund to finance within 5m else set args.amount to "1"', "wrong-value"),
     ('escalate x on crm.refund to finance within 5m else set result.a to "1"', "wrong-root"),
     ('escalate x on crm.refund to finance within 5m else call crm.lookup with {"idd": "1"}', "wrong-value"),
-    ("escalate x on crm.refund to finance within 5m else call crm.lookup", "wrong-value"),
     ("escalate x on @answer to finance within 5m else set answer.text to \"\"", "unfit-outcome"),
     ("escalate x on crm.refund to finance where 5 within 5m", "not-a-condition"),
     ("rewrite x on crm.search set args.limt to 5", "unknown-path"),
@@ -182,6 +181,7 @@ def test_a_glob_never_makes_a_tool_known(compiled: Any) -> None:
         ("allow x on crm.refund when 1 > 2", "never-true"),
         ("allow y on crm.refund\ndeny x on crm.refund unless 2 > 1", "always-true"),
         ("deny x on crm.refund when args.amount > 1.0", "nothing-granted"),
+        ("allow y on crm.*\nescalate x on crm.refund to user within 5m else call crm.lookup", "unfit-fallback"),
     ],
 )
 def test_what_is_suspicious_is_a_warning(compiled: Any, text: str, code: str) -> None:
