@@ -55,6 +55,8 @@ def _equal(left: Expr, right: Expr, emitter: Emitter) -> ast.expr:
 def _equal_constant(constant: Any, other: Expr, emitter: Emitter) -> ast.expr:
     code = emitter.value(other)
     if type(constant) is bool:
+        if isinstance(code, ast.Constant):  # a bound value put in; Python warns about `1 is True`
+            return build.constant(code.value is constant)
         return build.compare(code, ast.Is(), build.constant(constant))
     if constant not in (0, 1) or "bool" not in emitter.kinds(other):
         return build.compare(code, ast.Eq(), _number(constant, emitter))
