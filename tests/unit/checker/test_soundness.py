@@ -80,10 +80,14 @@ def inhabits(value: Any, kind: Type) -> bool:
             return kind == DYN or type(value) is CLASSES[kind]
 
 
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 2.0]), st.sampled_from(["", "a", "big"]))
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 2.0]), st.sampled_from(["", "a", "big"])
+)
 BINDINGS = st.fixed_dictionaries(
     {
-        "any": st.one_of(SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.sampled_from("ab"), SCALARS, max_size=2)),
+        "any": st.one_of(
+            SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.sampled_from("ab"), SCALARS, max_size=2)
+        ),
         "count": st.integers(-3, 3),
         "either": st.one_of(st.integers(-3, 3), st.sampled_from(["a", "b"])),
         "kind": st.sampled_from(["big", "small"]),
@@ -95,18 +99,22 @@ BINDINGS = st.fixed_dictionaries(
     optional={"limit": st.integers(0, 3)},
 )
 LEAVES = st.sampled_from(
-    ["args.any", "args.count", "args.either", "args.kind", "args.?limit", "args.note", "args.price", "args.tags", "args.wide", "m",
+    ["args.any",
+     "args.count", "args.either", "args.kind", "args.?limit", "args.note", "args.price", "args.tags", "args.wide", "m",
      "u", "1", "2.5", '"a"', "null", "true", "[]", "args", "x", "args.limit"]
 )  # fmt: skip
 FORMS = st.sampled_from(
     ["({} == {})", "({} && {})", "({} || {})", "({} + {})", "({} - {})", "({} < {})", "({} in {})", "{}.all(x, {})",
-     "{}.map(x, {})", "{}.filter(x, {})", "{}.exists(x, {})", "{}[{}]", "({} ? {} : null)", "({} ? {} : 1)", "[{}, {}]", "[{}] + {}",
+     "{}.map(x, {})", "{}.filter(x, {})", "{}.exists(x, {})", "{}[{}]", "({} ? {} : null)", "({} ? {} : 1)", "[{}, {}]",
+     "[{}] + {}",
      "{{'a': {}, 'b': {}}}", "cel.bind(x, {}, {})", "{}.orValue({})", "optional.of({}).or({})", "!({} == {})", "{}.optMap(x, {})",
      "{}.transformMap(k, x, {})", "(has(args.limit) && {} == {})", "(args.note != null ? {} : {})", "math.greatest({}, {})",
      "math.greatest([{}, {}])", "{}.last(x, {})", "{}.after(x, {})", "{}.distinct() + {}", "{}.sum() + {}", "{}.a == {}",
      "(type(args.either) == int ? {} : {})", "(type(args.any) == string ? {} : {})", "{}.flatten() + {}", "dyn({}) == {}"]
 )  # fmt: skip
-TEXTS = st.recursive(LEAVES, lambda inner: st.builds(lambda form, a, b: form.format(a, b), FORMS, inner, inner), max_leaves=6)
+TEXTS = st.recursive(
+    LEAVES, lambda inner: st.builds(lambda form, a, b: form.format(a, b), FORMS, inner, inner), max_leaves=6
+)
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])

@@ -124,7 +124,9 @@ def learn(node: Expr, truth: bool, flow: Flow) -> Facts:
             if isinstance(node, And) == truth:
                 return frozenset().union(*parts)
             return reduce(frozenset.intersection, parts)
-        case Conditional(then=then, otherwise=otherwise):  # what its condition teaches is left out: both ways, each level
+        case Conditional(
+            then=then, otherwise=otherwise
+        ):  # what its condition teaches is left out: both ways, each level
             return learn(then, truth, flow) & learn(otherwise, truth, flow)
         case Has(operand=operand, field=field) if truth:
             return _present(operand, field, flow)

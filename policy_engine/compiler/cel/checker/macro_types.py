@@ -46,7 +46,9 @@ def ranged(node: Comprehension, over: Type, report: Report) -> Ranged:
             case ListType(element=element):
                 found.append(Ranged(element, INT, element))
             case MapType() | RecordType() if node.kind in _LISTS_ONLY:
-                message = f"{quoted(node.range)} is {words(option)}; `{node.kind}` goes over lists only, which have an order"
+                message = (
+                    f"{quoted(node.range)} is {words(option)}; `{node.kind}` goes over lists only, which have an order"
+                )
                 report.fault(TYPE_MISMATCH, message, (node.range, words(option)))
             case MapType(key=key, value=value):
                 found.append(Ranged(key, key, value))

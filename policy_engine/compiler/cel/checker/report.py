@@ -9,7 +9,9 @@ from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.types import DYN, Type
 
-ALWAYS_AN_ERROR: Final = "an error each time this is evaluated: an `allow` never applies, a `deny` or `escalate` always does"
+ALWAYS_AN_ERROR: Final = (
+    "an error each time this is evaluated: an `allow` never applies, a `deny` or `escalate` always does"
+)
 
 
 class Report:
