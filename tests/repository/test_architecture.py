@@ -25,6 +25,7 @@ DOORS = {
     ),
     "typer": ("policy_engine/cli/",),
     "rich": ("policy_engine/cli/terminal.py",),
+    "pydantic": ("adapters/policy_engine_adapters/",),
     "hypothesis": ("policy_engine/testing/",),
     "langchain": ("adapters/policy_engine_adapters/langchain.py", "adapters/policy_engine_adapters/langchain/"),
     "langchain_core": ("adapters/policy_engine_adapters/langchain.py", "adapters/policy_engine_adapters/langchain/"),
