@@ -13,6 +13,7 @@ for property tests. What is not exported may change between versions.
 from policy_engine.assembly.loading import check, load, loads
 from policy_engine.base.decision import Ask, Decision, Degradation, Label, Obligation, Reserve, RuleError, Timeout
 from policy_engine.base.errors import EvaluationError, MisfitError
+from policy_engine.base.refusals import Denied, Pending
 from policy_engine.base.request import Agent, Approval, Event, Outcome, Principal, Request
 from policy_engine.diagnostics.model import Diagnostic, PolicyError
 from policy_engine.runtime.engine import Policy
@@ -22,7 +23,7 @@ from policy_engine.semantics.schema.tools import ToolSchema
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agent", "Approval", "Ask", "Decision", "Degradation", "Diagnostic", "EvaluationError", "Event", "Label",
-    "MisfitError", "Obligation", "Outcome", "Policy", "PolicyError", "Principal", "Request", "Reserve", "RuleError",
-    "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event", "Label",
+    "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Request", "Reserve",
+    "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
 ]  # fmt: skip

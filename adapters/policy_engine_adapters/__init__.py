@@ -1,1 +1,1 @@
-"""Adapters: thin hooks into agent frameworks. They use public names of `policy_engine` only."""
+"""Frameworks call in here. One file a framework, the same two functions in each: `guarded` and `tools_of`."""

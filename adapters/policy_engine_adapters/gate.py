@@ -1,0 +1,147 @@
+"""One call on its way through a policy: what every adapter does, whatever its framework.
+
+`begin` decides and records the attempt in one step, so that of two parallel calls the second sees the first; `finish`
+decides about the result. Raises nothing of its own; what the host's callables raise goes to the host, and nothing runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from threading import Lock
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from policy_engine import Agent, Approval, Decision, Event, Outcome, Policy, Principal, Request, Run
+
+Who: TypeAlias = Principal | Mapping[str, Any] | None
+WhoOrAsk: TypeAlias = Who | Callable[[], Who]
+Actor: TypeAlias = Agent | Mapping[str, Any] | str | None
+AgentOrAsk: TypeAlias = Actor | Callable[[], Actor]
+ContextOrAsk: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+Approvals: TypeAlias = Callable[[Request], Sequence[Approval]]
+"""Gives the answers that people have given about a call so far."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A call that was decided. `started` is on the monotonic clock, in seconds."""
+
+    request: Request
+    decision: Decision
+    run: Run | None
+    started: float
+
+
+class Gate:
+    """A policy with the host's answers to who asks. Thread-safe; one an adapter."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        principal: WhoOrAsk = None,
+        agent: AgentOrAsk = None,
+        context: ContextOrAsk | None = None,
+        approvals: Approvals | None = None,
+    ) -> None:
+        """`principal`, `agent` and `context` are values, or are asked for each decision."""
+        self.policy = policy
+        self._principal = principal
+        self._agent = agent
+        self._context = context
+        self._approvals = approvals
+        self._lock = Lock()
+        self._in_flight: set[tuple[int, str]] = set()
+
+    def begin(
+        self,
+        tool: str,
+        args: Any,
+        run: Run | None,
+        *,
+        id: str | None = None,
+        annotations: Mapping[str, Any] | None = None,
+    ) -> Passage:
+        """Decide a call, and record in the run that it is denied, pending or running."""
+        request = Request(
+            tool=tool, args=args, principal=_asked(self._principal), agent=_asked(self._agent),
+            context=_asked(self._context) or {}, annotations=annotations or {},
+        )  # fmt: skip
+        approvals = tuple(self._approvals(request)) if self._approvals is not None else ()
+        with self._lock:
+            request = replace(request, id=self._free(run, id))
+            decision = self.policy.decide(request, run=run, approvals=approvals)
+            if run is not None:
+                self._spend(request, decision, run, approvals)
+                status = _STATUS.get(decision.effect, "denied")
+                run.record(request, Outcome(status=status), decision=decision)
+                if status == "running":
+                    self._in_flight.add((id_of(run), str(request.id)))
+        return Passage(request, decision, run, time.perf_counter())
+
+    def finish(self, passage: Passage, result: Any) -> Decision:
+        """Decide what the agent may see of a result (plain data), and record it."""
+        outcome = Outcome(result=result, duration=_since(passage))
+        output = self.policy.decide_result(passage.request, outcome, decision=passage.decision, run=passage.run)
+        self._record(passage, outcome, output)
+        return output
+
+    def failed(self, passage: Passage, error: str) -> None:
+        """Record that the call raised, or answered with an error."""
+        self._record(passage, Outcome(status="error", error=error, duration=_since(passage)), None)
+
+    def paused(self, passage: Passage) -> None:
+        """The framework suspended the call and will make it again under the same id."""
+        with self._lock:
+            self._in_flight.discard((id_of(passage.run), str(passage.request.id)))
+
+    def event(self, name: Any, fields: Mapping[str, Any], run: Run | None, *, attempt: int = 0) -> Decision:
+        """Decide an event such as `@answer`, and record it."""
+        event = Event(
+            name=name, fields=fields, principal=_asked(self._principal), agent=_asked(self._agent),
+            context=_asked(self._context) or {},
+        )  # fmt: skip
+        decision = self.policy.decide_event(event, run=run, attempt=attempt)
+        if run is not None:
+            run.event(event, decision=decision)
+        return decision
+
+    # ------------------------------------------------------------------ details
+    def _record(self, passage: Passage, outcome: Outcome, output: Decision | None) -> None:
+        if passage.run is not None:
+            passage.run.record(passage.request, outcome, decision=passage.decision, output=output)
+            self.paused(passage)
+
+    def _free(self, run: Run | None, id: str | None) -> str:
+        """The framework's id of the call, unless a call of that id still runs: its record must not be replaced."""
+        if id is None or (id_of(run), id) in self._in_flight:
+            return f"{id or 'call'}-{uuid4().hex}"
+        return id
+
+    def _spend(self, request: Request, decision: Decision, run: Run, approvals: Sequence[Approval]) -> None:
+        """Approvals that let the call pass do not count again: those of the rules that would ask without them."""
+        if approvals and decision.effect == "allow":
+            asking = self.policy.decide(request, run=run)
+            rules = {ask.rule for ask in asking.asks}
+            for approval in approvals:
+                if approval.rule in rules:
+                    run.approval_used(approval)
+
+
+_STATUS: dict[str, Any] = {"allow": "running", "escalate": "pending"}
+
+
+def id_of(run: Run | None) -> int:
+    """A key for a run that lives as long as the passage that holds it."""
+    return id(run)
+
+
+def _asked(given: Any) -> Any:
+    return given() if callable(given) else given
+
+
+def _since(passage: Passage) -> timedelta:
+    return timedelta(seconds=time.perf_counter() - passage.started)
