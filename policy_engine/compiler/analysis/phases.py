@@ -190,7 +190,7 @@ class Scopes:
         """What holds for certain when a rule about `subject` is evaluated. Knows every name of every phase."""
         names: dict[str, Type] = dict.fromkeys(_ELSEWHERE, DYN)
         names |= {"run": DYN, "input": DYN, "now": TIMESTAMP}
-        names |= self._host
+        names |= {name: self._host[name] for name in ("principal", "agent", "context")}
         names["args"] = subject.args_type
         names |= dict.fromkeys(self._layer.histories, DYN)
         return Scope(names=names, functions=self._draft.functions, elsewhere={})

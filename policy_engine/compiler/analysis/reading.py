@@ -120,6 +120,12 @@ class _Reader:
 
     def _chain(self, references: Sequence[str]) -> list[Layer]:
         """The layer of these files and all above it, lowest first."""
+        if not references:
+            self._draft.report(
+                UNREADABLE_FILE, "no policy file was given", place_of("policy"),
+                effect="the policy is not loaded, and nothing is permitted",
+                suggestion="name a .policy file, or a folder that holds one",
+            )  # fmt: skip
         files = [(one, self._load(one, None, place_of(one))) for one in references]
         found = [(reference, file) for reference, file in files if file is not None]
         if not found:

@@ -63,7 +63,7 @@ def _compare(
         declared = record.field(written.name.text)
         assert declared is not None
         other, place = first.setdefault((shape.subject, declared.name), (declared, written.name.span))
-        if declared.type == other.type or _both_text(declared, other):
+        if declared.type == other.type or _compatible(declared, other):
             continue
         draft.report(
             CONFLICTING_SHAPES,
@@ -74,8 +74,10 @@ def _compare(
         )  # fmt: skip
 
 
-def _both_text(one: RecordField, other: RecordField) -> bool:
-    """A closed set of words and plain text can be met together, as can two sets that share a word."""
+def _compatible(one: RecordField, other: RecordField) -> bool:
+    """A closed set of words and plain text can be met together, as can two sets that share a word, and `dyn` with all."""
+    if DYN in (one.type, other.type):
+        return True
     if isinstance(one.type, EnumType) and isinstance(other.type, EnumType):
         return bool(set(one.type.options) & set(other.type.options))
     return all(field.type == STRING or isinstance(field.type, EnumType) for field in (one, other))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,8 +14,19 @@ from policy_engine.compiler.analysis.data_text import parse_csv, parse_yaml
 from policy_engine.compiler.analysis.fitting import fit
 from policy_engine.semantics.interpreter import interpret
 from policy_engine.semantics.types import (
-    DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, UINT, EnumType, ListType, MapType,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    EnumType,
+    ListType,
+    MapType,
 )  # fmt: skip
+
+BOMB = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefgh"))
 
 
 def datum(compiled: Any, name: str, content: str | bytes, declared: str = "") -> Any:
@@ -55,8 +67,7 @@ def test_data_is_read_as_declared(compiled: Any, name: str, content: str | bytes
         ("d.csv", "a,b,c\n1,2\n", ""),
         ("d.txt", "a", ""),
         ("d.json", "[NaN]", ""),
-        ("d.yaml", "a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-         "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*d,*d,*d,*d]", ""),
+        ("d.yaml", BOMB, ""),
     ],
 )  # fmt: skip
 def test_broken_data_is_refused(compiled: Any, name: str, content: str, declared: str) -> None:

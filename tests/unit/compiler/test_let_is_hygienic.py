@@ -67,7 +67,8 @@ def test_each_use_has_nodes_of_its_own(compiled: Any) -> None:
 
 def test_a_let_may_mean_something_else_for_each_tool(compiled: Any) -> None:
     """One word over tools with unlike arguments."""
-    text = "let amount on crm.refund = args.amount\nlet amount on crm.search = 1.0\ndeny x on crm.refund, crm.search when amount > 5.0"
+    text = "let amount on crm.refund = args.amount\nlet amount on crm.search = 1.0\n"
+    text += "deny x on crm.refund, crm.search when amount > 5.0"
     plans = compiled(f"{text}\nallow other on crm.*").policy.tools
     values = {
         tool: interpret(next(rule for rule in plans[tool].decide.rules if rule.id == "p/x").condition, {"args": REFUND})

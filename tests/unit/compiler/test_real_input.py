@@ -31,7 +31,7 @@ def rules_over(schema: ToolSchema, number: int) -> list[str]:
     lines = [f'allow a{number} on "{schema.name}"']
     for place, field in enumerate(schema.input.fields):
         guard = "" if field.required else f"has(args.{field.name}) && "
-        test = f"args.{field.name} == {LITERALS[field.type]}" if field.type in LITERALS else f"args.{field.name} == args.{field.name}"
+        test = f"args.{field.name} == {LITERALS.get(field.type, f'args.{field.name}')}"
         lines.append(f'deny d{number}-{place} on "{schema.name}" when {guard}{test}')
     return lines
 
