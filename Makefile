@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 # Set PYTHON to choose another interpreter.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+PIP := $(PY) -m pip install -qq --disable-pip-version-check
 WORKERS ?= 2
 SECONDS_OF_FUZZ ?= 60
 

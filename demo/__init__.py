@@ -1,0 +1,1 @@
+"""What `make demo` shows: rules deciding a real agent framework, and recorded traffic."""
