@@ -37,7 +37,8 @@ def examples() -> list[str]:
 def monsters() -> Iterator[str]:
     """Sizes and depths that a naive parser dies of."""
     head = "policy t\n"
-    for unit in ("a", " ", "(", "[", "{", '"', "!", "-", "a.", "a && ", "a ? b : ", "allow ", "else ", "//", "\\", "'''", "1", "\u202e"):
+    units = ("a", " ", "(", "[", "{", '"', "!", "-", "a.", "a && ", "a ? b : ", "allow ", "else ", "//", "\\", "'''", "1")
+    for unit in (*units, "\u202e"):
         yield unit * (1_000_000 // len(unit))
         yield head + "deny a on x when " + unit * (1_000_000 // len(unit))
         yield head + "deny a on x when " + unit * (60_000 // len(unit))

@@ -18,7 +18,6 @@ from policy_engine.compiler.language.splitting import Piece
 from policy_engine.compiler.language.words import (
     CLAUSE_FORMS,
     CLAUSES,
-    DECLARATION_FORMS,
     DECLARATIONS,
     GUARDS_AND_NOTES,
     KEYWORDS,

@@ -6,8 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from policy_engine.base.source import Source
 from policy_engine.compiler.formatting.formatter import format_policy
@@ -52,11 +51,9 @@ def test_short_rules_take_one_line_and_long_ones_a_line_a_clause() -> None:
     text = """policy t
 deny   a on
   x   because "no" when ( args.a>1 )
-escalate large-refund on crm.refund because "a refund of {args.amount} needs a person" else set args.amount to cap
-  when args.amount > cap to finance within 30m else to 2 of managers where approver.id != args.author within 2h
+escalate large-refund on crm.refund to finance within 30m else to 2 of managers where approver.id != args.author
+  within 2h else set args.amount to cap because "a refund of {args.amount} needs a person" when args.amount > cap
 """
-    text = text.replace(' because "a refund of {args.amount} needs a person" else set args.amount to cap\n  when', "\n  when")
-    text = text.rstrip() + ' else set args.amount to cap because "a refund of {args.amount} needs a person"\n'
     assert check_formatting(text) == """policy t
 deny a on x when args.a > 1 because "no"
 escalate large-refund on crm.refund
@@ -122,7 +119,7 @@ def _composed(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     operator = st.sampled_from(["&&", "||", "+", "-", "*", "/", "%", "==", "!=", "<", ">=", "in"])
     return st.one_of(
         st.tuples(two, operator).map(lambda parts: f"({parts[0][0]}) {parts[1]} ({parts[0][1]})"),
-        st.tuples(NAMES, operator, inner).map(lambda parts: f"{parts[0]}{' ' if parts[1] == 'in' else ''} {parts[1]} ({parts[2]})"),
+        st.tuples(NAMES, operator, inner).map(lambda parts: f"{parts[0]} {parts[1]} ({parts[2]})"),
         inner.map(lambda text: f"!({text})"),
         inner.map(lambda text: f"-({text})"),
         inner.map(lambda text: f"--({text})"),
@@ -142,9 +139,8 @@ def _composed(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 EXPRESSIONS = st.recursive(NAMES | LITERALS, _composed, max_leaves=6)
-TARGETS = st.lists(st.sampled_from(["crm.*", "x", '"odd tool"', "@answer", "*", "a_rather.long_tool_name"]), min_size=1, max_size=5).map(
-    ", ".join
-)
+TOOLS = st.sampled_from(["crm.*", "x", '"odd tool"', "@answer", "*", "a_rather.long_tool_name"])
+TARGETS = st.lists(TOOLS, min_size=1, max_size=5).map(", ".join)
 TIERS = st.tuples(st.sampled_from(["", "1 of ", "2 of "]), st.one_of(st.none(), EXPRESSIONS)).map(
     lambda parts: f"to {parts[0]}ops{f' where {parts[1]}' if parts[1] else ''} within 1h30m"
 )
@@ -177,7 +173,8 @@ PHRASES = st.one_of(
     EXPRESSIONS.map(lambda text: ("rewrite", f"set args.a to {text} redact result.b, result.c with {text}")),
     st.just(("label", "as secret, other at result.a, result[*].b")),
     st.just(("declassify", "of secret")),
-    EXPRESSIONS.map(lambda text: ("validate", f"require {text} else retry up to 2 times else escalate to ops within 1m else withhold")),
+    EXPRESSIONS.map(lambda text: ("validate", f"require {text} else retry up to 2 times else withhold")),
+    EXPRESSIONS.map(lambda text: ("validate", f"require {text} else escalate to ops within 1m else withhold")),
     EXPRESSIONS.map(lambda text: ("limit", f"to ({text}) of distinct {text} reserve 1.0 per month in 'UTC' by a, {text}")),
     st.just(("limit", "to 4 at once by principal.id")),
     st.just(("timeout", "after 10s")),
@@ -212,7 +209,16 @@ def _commented(text: str, random_: random.Random) -> str:
     return "".join(pieces) + random_.choice(["", " // last", "\n// last\n\n"])
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+THOROUGH = settings(
+    max_examples=25,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+"""No shrinking: the text found is short enough, and shrinking it takes minutes."""
+
+
+@THOROUGH
 @given(st.lists(RULES | DECLARATIONS, min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_generated_policies_keep_meaning_and_comments(items: list[str], random_: random.Random) -> None:
     """Whatever the clauses, their order and the comments between any two words."""
