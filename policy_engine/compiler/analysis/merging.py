@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from policy_engine.compiler.analysis.draft import Subject
+from policy_engine.compiler.cel.checker.report import ALWAYS_AN_ERROR
 from policy_engine.diagnostics.model import Diagnostic
 from policy_engine.semantics.ast.policy import Rule, kind_of
 
@@ -33,7 +34,14 @@ def merged(
         notes = diagnostic.notes
         if name_tools:
             notes = (*notes, f"fails for {_listed(names)}")
-        yield replace(diagnostic, notes=notes, effect=diagnostic.effect or effect_of(rule))
+        yield replace(diagnostic, notes=notes, effect=_effect(diagnostic, rule))
+
+
+def _effect(diagnostic: Diagnostic, rule: Rule) -> str:
+    """The finding's own effect; where the checker could only speak of rules in general, that of this rule."""
+    if diagnostic.effect is None or diagnostic.effect == ALWAYS_AN_ERROR:
+        return effect_of(rule)
+    return diagnostic.effect
 
 
 def effect_of(rule: Rule) -> str:

@@ -92,13 +92,13 @@ class TargetResolver:
                 return found
             case "quoted" | "name":
                 if is_bare(target):
-                    return self._bare(target, what)
+                    return self._bare(target, what, excepting)
                 if target.text in tools:
                     return {target.text: tools[target.text]}
-                self._report_unknown(target, what)
+                self._report_unknown(target, what, excepting)
                 return {}
 
-    def _bare(self, target: Target, what: str) -> dict[str, Subject]:
+    def _bare(self, target: Target, what: str, excepting: bool) -> dict[str, Subject]:
         word = target.text
         group, tool = self._layer.groups.get(word), self._draft.tools.get(word)
         if group is not None and tool is not None:
@@ -114,7 +114,7 @@ class TargetResolver:
         if tool is not None:
             return {word: tool}
         if not self._draft.schemas_missing:
-            self._report_unknown(target, what)
+            self._report_unknown(target, what, excepting)
         return {}
 
     def _members(self, target: Target) -> dict[str, Subject]:
@@ -131,7 +131,7 @@ class TargetResolver:
         self._open.pop()
         return {member.name: member for member in members}
 
-    def _report_unknown(self, target: Target, what: str) -> None:
+    def _report_unknown(self, target: Target, what: str, excepting: bool) -> None:
         word = target.text
         near = nearest(word, [*self._draft.tools, *self._layer.groups])
         if is_bare(target):
@@ -139,7 +139,8 @@ class TargetResolver:
         else:
             message, other = f"there is no tool `{word}` to except", None
         self._draft.report(
-            UNKNOWN_TARGET, message, target.span, effect=f"{what} would not be about it, silently",
+            UNKNOWN_TARGET, message, target.span,
+            effect=f"{what} would be about the tool all the same" if excepting else f"{what} would not be about it, silently",
             suggestion=f"did you mean `{near}`?" if near else other,
         )  # fmt: skip
 
