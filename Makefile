@@ -35,6 +35,7 @@ mypy: $(VENV)/.dev
 	@$(PY) -m mypy
 
 pyright: $(VENV)/.dev
+	@command -v node >/dev/null || $(PIP) 'pyright[nodejs]'
 	@$(VENV)/bin/pyright
 
 contracts: $(VENV)/.dev

@@ -165,7 +165,7 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether the call or event may go on as it is in `args` (`allow`), or the output as it is in `result` (`pass`, `redact`)."""
+        """Whether the call or event may go on as in `args` (`allow`), or the output as in `result` (`pass`, `redact`)."""
         return self.effect in ("allow", "pass", "redact")
 
     @property

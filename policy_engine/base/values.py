@@ -30,6 +30,7 @@ class UInt(int):
     __slots__ = ()
 
     def __new__(cls, value: int) -> UInt:
+        """The same number, checked."""
         if not 0 <= value <= MAX_UINT:
             raise OverflowError("a uint is between 0 and 18446744073709551615")
         return super().__new__(cls, value)

@@ -9,8 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from typing import Literal as OneOf
+from typing import Any, Literal as OneOf
 
 import orjson
 

@@ -1,4 +1,4 @@
-"""The call phase: request in, `allow`, `deny` or `escalate` out. Pure; the order is that of LANGUAGE.md, *What a decision means*."""
+"""The call phase: request in, `allow`, `deny` or `escalate` out. Pure; the order is that of *What a decision means*."""
 
 from __future__ import annotations
 

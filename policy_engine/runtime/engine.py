@@ -95,7 +95,7 @@ class Policy:
     def decide_event(
         self, event: Event, *, run: Run | None = None, approvals: Sequence[Approval] = (), attempt: int = 0
     ) -> Decision:
-        """Decide an event such as `@answer`: `deny`, `escalate`, or an effect of the result phase (`pass` where nothing objects)."""
+        """Decide an event such as `@answer`: `deny`, `escalate`, or an effect of results (`pass` where nothing objects)."""
         try:
             view, unused = self._view(run, approvals)
             return decide_event(self._core, event, view, unused, attempt)

@@ -164,7 +164,7 @@ class ToolPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPlan:
-    """The same for an event such as `@answer`: `rewrites` of its fields, `decide` (deny, escalate), `result` (validate, label)."""
+    """The same for an event such as `@answer`: `rewrites` of its fields, `decide` (deny, escalate), `result` (validate …)."""
 
     name: str
     rewrites: Section

@@ -8,7 +8,16 @@ from typing import Any, TypeAlias
 
 from policy_engine.base.values import MAX_INT, MIN_INT
 from policy_engine.semantics.ast.expressions import (
-    Binary, Call, Comprehension, Expr, Index, ListExpr, Literal, Name, Select, children,
+    Binary,
+    Call,
+    Comprehension,
+    Expr,
+    Index,
+    ListExpr,
+    Literal,
+    Name,
+    Select,
+    children,
 )  # fmt: skip
 
 Path: TypeAlias = tuple[str, ...]

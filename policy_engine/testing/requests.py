@@ -14,8 +14,26 @@ from policy_engine.base.values import MAX_INT, MAX_UINT, MIN_INT, Duration, Time
 from policy_engine.runtime.engine import Policy
 from policy_engine.semantics.artifact import ToolPlan
 from policy_engine.semantics.types import (
-    BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, BasicType, EnumType, ListType, MapType,
-    OpaqueType, OptionalType, RecordType, Type, TypeVariable, UnionType,
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    BasicType,
+    EnumType,
+    ListType,
+    MapType,
+    OpaqueType,
+    OptionalType,
+    RecordType,
+    Type,
+    TypeVariable,
+    UnionType,
 )  # fmt: skip
 from policy_engine.testing.boundaries import Path, boundaries
 
