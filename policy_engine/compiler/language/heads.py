@@ -94,7 +94,7 @@ def _name_fault(piece: Piece) -> Diagnostic | None:
             RULE_NAME, f"{_a(kind)} rule has no name", (place,), effect=_EFFECT, suggestion=CLAUSE_FORMS[kind],
             notes=("every rule has a name: decisions, logs and tests cite it",),
         )  # fmt: skip
-    end = at
+    end = at + 1
     while end < len(piece.scraps) and piece.scraps[end].text not in _NAME_END and end < at + 6:
         end += 1
     if end < len(piece.scraps) and piece.scraps[end].text != "on" and piece.scraps[at].kind == "word":

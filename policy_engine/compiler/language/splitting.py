@@ -26,6 +26,7 @@ from policy_engine.compiler.language.words import (
 _AFTER_ELSE: Final = ("else", "default", "never", "always", "sometimes")
 _NAMED: Final = (*RULE_KINDS, "let", "group", "param", "history", "queues", "labels", "policy")
 """Words that a name follows."""
+_OPERANDS: Final = ("word", "string", "number", "unclosed")
 _OPERAND_ENDS: Final = (")", "]", "}", "*")
 _CLAUSE_WORDS: Final = frozenset(
     (*GUARDS_AND_NOTES, "else", "in", *(word for words in CLAUSES.values() for word in words))
@@ -152,7 +153,7 @@ def _guessed_head(scraps: Sequence[Scrap], index: int) -> int:
     guess = _guessed_rule(scraps, index)
     if guess:
         return guess
-    if word in (*DECLARATIONS, "policy") and following.kind in ("word", "string") and following.text != "in":
+    if word in (*DECLARATIONS, "policy") and following.kind in _OPERANDS and following.text != "in":
         return 1
     return _stray_head(scraps, index)
 
@@ -176,7 +177,7 @@ def _guessed_rule(scraps: Sequence[Scrap], index: int) -> int:
     following = scraps[index + 1] if index + 1 < len(scraps) else None
     if _word(scraps, index) not in RULE_KINDS or following is None or following.text == "in":
         return 0
-    if following.kind in ("word", "string", "number", "unclosed"):
+    if following.kind in _OPERANDS:
         return 2 if following.text == "on" else 1
     return 0
 

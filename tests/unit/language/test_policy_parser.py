@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from lark import Lark, logger
 
 from policy_engine.base.limits import MAX_ITEM_CHARS, MAX_SOURCE_CHARS
 from policy_engine.base.source import Source
@@ -90,6 +91,7 @@ def test_the_words_are_those_of_the_grammar() -> None:
         "principal {}",
         "let f(a, b) on x, y.* = a + b",
         "deny in on x when limit in on",
+        "allow on on x",
         "use data 'a.json' as labels\nqueues when, to, ops\nlabels deny, on",
     ],
 )  # fmt: skip
@@ -175,3 +177,11 @@ def test_hidden_characters_are_refused_in_code_and_warned_of_in_text() -> None:
     assert [(d.code.name, d.severity) for d in read("deny a on x because '\u202e'")[1]] == [("bidi-in-text", "warning")]
     file, found = read_policy(Source("t", "\ufeffpolicy t\ndefault deny"))
     assert file is not None and not found
+
+
+def test_the_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
+    """LALR(1), with no shift preferred to a reduction in silence."""
+    logger.setLevel("DEBUG")
+    with caplog.at_level("DEBUG", logger=logger.name):
+        Lark(grammar_text(), parser="lalr", lexer="contextual", start=["header", "item"], debug=True)
+    assert [record.getMessage() for record in caplog.records if "onflict" in record.getMessage()] == []
