@@ -25,16 +25,20 @@ CODES = (REWRITE_CONFLICT,)
 def check_conflicts(draft: Draft) -> None:
     """Report every pair of overlapping paths among the enforced rewrites of a layer, for one tool they share."""
     rewrites = [one for one in draft.checked if isinstance(one.rule, Rewriting) and not one.rule.observe]
-    for number, one in enumerate(rewrites):
-        for other in rewrites[: number + 1]:
-            if one.layer is other.layer:
-                _compare(draft, other, one)
+    seen: dict[tuple[int, str, str], list[CheckedRule]] = {}
+    told: set[tuple[int, int]] = set()
+    for one in rewrites:
+        for subject in sorted(subject.name for subject in one.subjects):
+            for root in {path.root for path in _paths(one.rule)}:
+                others = seen.setdefault((one.layer.index, subject, root), [])
+                others.append(one)
+                for other in others:
+                    if (id(other), id(one)) not in told:
+                        told.add((id(other), id(one)))
+                        _compare(draft, other, one, subject)
 
 
-def _compare(draft: Draft, first: CheckedRule, second: CheckedRule) -> None:
-    shared = sorted({subject.name for subject in first.subjects} & {subject.name for subject in second.subjects})
-    if not shared:
-        return
+def _compare(draft: Draft, first: CheckedRule, second: CheckedRule, subject: str) -> None:
     for ours in _paths(second.rule):
         for theirs in _paths(first.rule):
             if ours is theirs or ours.root != theirs.root or not overlap(ours.steps, theirs.steps):
@@ -47,7 +51,7 @@ def _compare(draft: Draft, first: CheckedRule, second: CheckedRule) -> None:
                 if first is not second
                 else f"`{first.rule.name.text}` writes `{ours.span.text}` twice",
                 (ours.span, "this write"), (theirs.span, "and this one"),
-                effect=f"on {shared[0]}, nobody could say which value stays",
+                effect=f"on {subject}, nobody could say which value stays",
                 suggestion="make one rule of both, with a condition inside the value: … ? … : …",
             )  # fmt: skip
             return

@@ -91,8 +91,8 @@ def check_path(bench: Bench, path: Path, roots: Mapping[str, Type]) -> Type:
     if path.root not in roots:
         known = " or ".join(f"`{root}`" for root in roots)
         bench.report(
-            WRONG_ROOT, f"`{path.root}` cannot be written here, {known} can",
-            (path.span, f"begins with `{path.root}`"), suggestion=f"begin the path with {known}",
+            WRONG_ROOT, f"`{path.root}` cannot be written here, {f'{known} can' if known else 'nothing can'}",
+            (path.span, f"begins with `{path.root}`"), suggestion=f"begin the path with {known}" if known else None,
         )  # fmt: skip
         return DYN
     try:

@@ -73,9 +73,15 @@ class TargetResolver:
         return result
 
     def one_tool(self, target: Target) -> Subject | None:
-        """The tool that `else call` names."""
-        found = self._one(target, "`else call`", excepting=False)
-        return next(iter(found.values()), None)
+        """The tool that `else call` names: one, exactly."""
+        tool = self._draft.tools.get(target.text)
+        if tool is None and not self._draft.schemas_missing:
+            near = nearest(target.text, self._draft.tools)
+            self._draft.report(
+                UNKNOWN_TARGET, f"`{target.text}` is not a tool that could be called instead", target.span,
+                effect="the other call would be denied", suggestion=f"did you mean `{near}`?" if near else "name one tool",
+            )  # fmt: skip
+        return tool
 
     def _one(self, target: Target, what: str, *, excepting: bool) -> dict[str, Subject]:
         tools = self._draft.tools

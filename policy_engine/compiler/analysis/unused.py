@@ -70,6 +70,8 @@ def _check_body(tools: LayerTools, let: Let) -> None:
     subject = Subject("any tool", False)
     if let.targets is not None:
         subject = next(iter(tools.layer.targets.resolve(let.targets, f"the let `{let.name.text}`")), subject)
+    if {word.text for word in let.parameters} & {*tools.layer.lets, *tools.layer.constants}:
+        return  # its parameters hide words of the policy; only a use tells them apart
     try:
         expanded = tools.expander.expand(let.value, subject)
     except ExpansionFailed:
