@@ -17,10 +17,10 @@ from uuid import uuid4
 from policy_engine import Agent, Approval, Decision, Event, Outcome, Policy, Principal, Request, Run
 
 Who: TypeAlias = Principal | Mapping[str, Any] | None
-WhoOrAsk: TypeAlias = Who | Callable[[], Who]
+WhoOrAsk: TypeAlias = Who | Callable[..., Who]
 Actor: TypeAlias = Agent | Mapping[str, Any] | str | None
-AgentOrAsk: TypeAlias = Actor | Callable[[], Actor]
-ContextOrAsk: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+AgentOrAsk: TypeAlias = Actor | Callable[..., Actor]
+ContextOrAsk: TypeAlias = Mapping[str, Any] | Callable[..., Mapping[str, Any]]
 Approvals: TypeAlias = Callable[[Request], Sequence[Approval]]
 """Gives the answers that people have given about a call so far."""
 
@@ -47,7 +47,7 @@ class Gate:
         context: ContextOrAsk | None = None,
         approvals: Approvals | None = None,
     ) -> None:
-        """`principal`, `agent` and `context` are values, or are asked for each decision."""
+        """`principal`, `agent` and `context` are values, or functions of what the framework knows, asked each time."""
         self.policy = policy
         self._principal = principal
         self._agent = agent
@@ -64,12 +64,10 @@ class Gate:
         *,
         id: str | None = None,
         annotations: Mapping[str, Any] | None = None,
+        knows: tuple[Any, ...] = (),
     ) -> Passage:
         """Decide a call, and record in the run that it is denied, pending or running."""
-        request = Request(
-            tool=tool, args=args, principal=_asked(self._principal), agent=_asked(self._agent),
-            context=_asked(self._context) or {}, annotations=annotations or {},
-        )  # fmt: skip
+        request = self._request(tool, args, annotations or {}, knows)
         approvals = tuple(self._approvals(request)) if self._approvals is not None else ()
         with self._lock:
             request = replace(request, id=self._free(run, id))
@@ -98,18 +96,30 @@ class Gate:
         with self._lock:
             self._in_flight.discard((id_of(passage.run), str(passage.request.id)))
 
-    def event(self, name: Any, fields: Mapping[str, Any], run: Run | None, *, attempt: int = 0) -> Decision:
+    def event(
+        self, name: Any, fields: Mapping[str, Any], run: Run | None, *, attempt: int = 0, knows: tuple[Any, ...] = ()
+    ) -> Decision:
         """Decide an event such as `@answer`, and record it."""
         event = Event(
-            name=name, fields=fields, principal=_asked(self._principal), agent=_asked(self._agent),
-            context=_asked(self._context) or {},
+            name=name, fields=fields, principal=_asked(self._principal, knows), agent=_asked(self._agent, knows),
+            context=_asked(self._context, knows) or {},
         )  # fmt: skip
         decision = self.policy.decide_event(event, run=run, attempt=attempt)
         if run is not None:
             run.event(event, decision=decision)
         return decision
 
+    def remember(self, tool: str, args: Any, id: str, outcome: Outcome, run: Run, knows: tuple[Any, ...] = ()) -> None:
+        """Put a call into a run that was made and judged before, in another process."""
+        run.record(replace(self._request(tool, args, {}, knows), id=id), outcome)
+
     # ------------------------------------------------------------------ details
+    def _request(self, tool: str, args: Any, annotations: Mapping[str, Any], knows: tuple[Any, ...]) -> Request:
+        return Request(
+            tool=tool, args=args, principal=_asked(self._principal, knows), agent=_asked(self._agent, knows),
+            context=_asked(self._context, knows) or {}, annotations=annotations,
+        )  # fmt: skip
+
     def _record(self, passage: Passage, outcome: Outcome, output: Decision | None) -> None:
         if passage.run is not None:
             passage.run.record(passage.request, outcome, decision=passage.decision, output=output)
@@ -139,8 +149,8 @@ def id_of(run: Run | None) -> int:
     return id(run)
 
 
-def _asked(given: Any) -> Any:
-    return given() if callable(given) else given
+def _asked(given: Any, knows: tuple[Any, ...]) -> Any:
+    return given(*knows) if callable(given) else given
 
 
 def _since(passage: Passage) -> timedelta:

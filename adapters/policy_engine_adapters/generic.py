@@ -12,10 +12,10 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, Literal as OneOf, ParamSpec, TypeVar
+from typing import Any, Literal as OneOf, NotRequired, ParamSpec, TypeVar
 
 from pydantic import TypeAdapter
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from policy_engine import Decision, Denied, Pending, Policy, Run, ToolSchema
 from policy_engine_adapters.binding import Binder
@@ -76,7 +76,7 @@ def guarded(
 def tools_of(functions: Mapping[str, Callable[..., Any]] | Sequence[Callable[..., Any]]) -> tuple[ToolSchema, ...]:
     """The schemas of functions, from their annotations, for `load(…, tools=…)`. A mapping gives them other names.
 
-    Raises `PolicyError` for what no JSON Schema can say.
+    Raises `PolicyError`, or pydantic's own error, for annotations that no JSON Schema can say.
     """
     named = functions.items() if isinstance(functions, Mapping) else [(_name(one), one) for one in functions]
     return ToolSchema.from_live([_described(name, inspect.unwrap(function)) for name, function in named])

@@ -38,3 +38,14 @@ def hidden(decision: Decision) -> str:
 def _sentence(text: str) -> str:
     text = text.strip() or "this is not permitted"
     return text if text[-1] in ".!?" else f"{text}."
+
+
+def unsaid(decision: Decision) -> str:
+    """What stands in the place of an answer, a step or an input that must not go on."""
+    if decision.effect == "reply" and decision.degradation is not None and decision.degradation.text is not None:
+        return decision.degradation.text
+    if decision.effect == "retry":
+        return f"Your answer did not pass a check: {_sentence(decision.reason)} Answer again so that it does."
+    if decision.effect == "escalate":
+        return waiting(decision)
+    return f"This cannot be said: {_sentence(decision.reason)}"
