@@ -13,7 +13,7 @@ class FileResolver:
     def resolve(self, reference: str, relative_to: str | None) -> str:
         """The absolute path of a reference; raises `FileNotFoundError` or `PermissionError`."""
         base = Path(relative_to).parent if relative_to else Path.cwd()
-        path = (base / reference).resolve()
+        path = Path(os.path.realpath(base / reference))  # unlike `resolve`, never raises for a circle of links
         if not path.is_file():
             raise FileNotFoundError(reference)
         return str(path)

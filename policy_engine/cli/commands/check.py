@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +47,9 @@ def check(
             result = compiled(resolver, entries(path), under=under or (), params=params, executable=False)
         except OSError as fault:
             stop(unreadable(path, fault))
-        found.append((str(path.resolve()), result.diagnostics))
-        used.update({str(Path(source.name).resolve()) for source, _ in result.files} - {str(path.resolve())})
+        own = os.path.realpath(path)
+        found.append((own, result.diagnostics))
+        used.update({os.path.realpath(source.name) for source, _ in result.files} - {own})
     diagnostics = tuple(dict.fromkeys(one for path, some in found if path not in used for one in some))
     _report(diagnostics, form, len(files))
 

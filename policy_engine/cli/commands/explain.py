@@ -43,7 +43,7 @@ def explain(
     """
     if (call is None) == (calls is None) or (calls is None) != (line is None):
         stop("give either --call, or --calls together with --line")
-    player = Player(loaded(policy, under=under, params=params_from(param)))
+    player = Player(loaded(policy, under=under, params=params_from(param), form=form))
     entry = _single(call) if call is not None else _recorded(player, calls, line)
     explanation = player.explain(entry)
     if form is Format.json:

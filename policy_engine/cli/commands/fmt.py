@@ -101,7 +101,7 @@ def _read(path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file at once, so that a full disk or a lost process leaves the old one whole."""
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:

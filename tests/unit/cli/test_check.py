@@ -80,6 +80,13 @@ def test_a_path_that_is_no_file_is_named(policy: Policy, tmp_path: Path, name: s
     assert result.exit_code == 2 and "Traceback" not in result.output
 
 
+def test_a_circle_of_links_is_no_file(policy: Policy, tmp_path: Path) -> None:
+    """A link to itself is said to be missing, not a fault of ours."""
+    (tmp_path / "a.policy").symlink_to("a.policy")
+    result = policy("check", "a.policy")
+    assert result.exit_code == 2 and "a.policy" in result.output and "itself failed" not in result.output
+
+
 def test_a_wrong_option_exits_2(policy: Policy) -> None:
     """Usage errors are told apart from findings."""
     assert policy("check", "--frmat", "json").exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -71,6 +72,24 @@ def test_a_poor_terminal_encoding_is_survived(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     result = _policy("check", cwd=tmp_path, env=environment)
     assert result.returncode in (1, 2) and "Traceback" not in result.stderr
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("patience", "shown"), [(0.0, True), (60.0, False)])
+def test_a_progress_bar_appears_only_where_it_takes_long(
+    monkeypatch: pytest.MonkeyPatch, patience: float, shown: bool
+) -> None:
+    """On a terminal, after a second; the items pass through either way."""
+    screen = _Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(terminal, "PATIENCE_SECONDS", patience)
+    assert list(terminal.progress([1, 2, 3], "counting")) == [1, 2, 3]
+    assert ("counting" in screen.getvalue()) is shown
 
 
 class _Stream:
