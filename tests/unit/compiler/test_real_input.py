@@ -1,4 +1,4 @@
-"""Recorded MCP servers and real policies: rules over them type-check."""
+"""Recorded MCP servers, awkward tool schemas and real policies: rules over them type-check."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from policy_engine.compiler.pipeline import compile_policy
 from policy_engine.diagnostics.model import Collector
 from policy_engine.semantics.functions.declaration import Function, Overload
 from policy_engine.semantics.schema.tools import ToolSchema, read_tools
-from policy_engine.semantics.types import BOOL, DOUBLE, INT, STRING
+from policy_engine.semantics.types import BOOL, DOUBLE, INT, STRING, EnumType
 
 ROOT = Path(__file__).resolve().parents[3]
-SERVERS = sorted((ROOT.parent / "shared" / "data" / "mcp").glob("*.json"))
+DATA = ROOT.parent / "shared" / "data"
+AWKWARD = sorted(path for path in (DATA / "cedar_for_agents").rglob("*.json") if "cedarschema" not in path.name)
+SERVERS = [*sorted((DATA / "mcp").glob("*.json")), *AWKWARD]
 EXAMPLES = sorted((ROOT / "tests" / "data" / "examples").rglob("*.policy"))
 HOST = (
     Function("language", (Overload((STRING,), STRING),), "The language of a text.", (), None),
@@ -30,6 +32,8 @@ def rules_over(schema: ToolSchema, number: int) -> list[str]:
     """A rule for each argument: its field is read, guarded where it may be missing."""
     lines = [f'allow a{number} on "{schema.name}"']
     for place, field in enumerate(schema.input.fields):
+        if isinstance(field.type, EnumType) and not field.type.options:
+            continue  # its schema contradicts itself: no value fits, and nothing can be compared with it
         guard = "" if field.required else f"has(args.{field.name}) && "
         test = f"args.{field.name} == {LITERALS.get(field.type, f'args.{field.name}')}"
         lines.append(f'deny d{number}-{place} on "{schema.name}" when {guard}{test}')
