@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from policy_engine import Decision
 
+_MADE = "the call was made"
+"""How the engine begins when a rule gives no reason of its own for hiding something."""
+
 
 def refusal(decision: Decision) -> str:
     """Why a call was not made, and the nearest call that would be."""
     if decision.degradation is not None and decision.degradation.kind == "reply" and decision.degradation.text:
         return decision.degradation.text
     said = [f"This call was not made: {_sentence(decision.reason)}"]
+    if decision.degradation is not None and decision.degradation.kind == "call" and decision.degradation.tool:
+        said.append(f"Call {decision.degradation.tool} instead.")
     if decision.hint:
         said.append(f"It would be permitted with {_sentence(decision.hint)}")
     return " ".join(said)
@@ -32,6 +37,8 @@ def hidden(decision: Decision) -> str:
         return f"The call was made, but its result cannot be shown yet. {waiting(decision)}"
     if decision.effect == "reply" and decision.degradation is not None and decision.degradation.text is not None:
         return decision.degradation.text
+    if decision.reason.lower().startswith(_MADE):
+        return f"{_sentence(decision.reason.capitalize())} Do not make it again for this reason."
     return f"The call was made, but its result cannot be shown: {_sentence(decision.reason)}"
 
 
@@ -45,7 +52,10 @@ def unsaid(decision: Decision) -> str:
     if decision.effect == "reply" and decision.degradation is not None and decision.degradation.text is not None:
         return decision.degradation.text
     if decision.effect == "retry":
-        return f"Your answer did not pass a check: {_sentence(decision.reason)} Answer again so that it does."
+        why = "" if "did not pass a check" in decision.reason else f" {_sentence(decision.reason)}"
+        return f"Your answer did not pass a check.{why} Answer again so that it does."
     if decision.effect == "escalate":
         return waiting(decision)
+    if decision.reason.lower().startswith(_MADE):
+        return "This cannot be said."
     return f"This cannot be said: {_sentence(decision.reason)}"

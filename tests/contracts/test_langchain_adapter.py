@@ -50,7 +50,7 @@ deny leak on mail when "untrusted" in labels(args.text)
 allow mailing on mail
 deny shouting on @input when input.text == "SHOUT"
   because "please do not shout"
-validate clean on @answer require !answer.text.contains("4111") else retry up to 1 times else withhold
+validate clean on @answer require !answer.text.contains("tulip") else retry up to 1 times else withhold
 """
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 RAN: list[Any] = []
@@ -66,7 +66,7 @@ def refund(order: str, amount: float) -> str:
 @tool
 def lookup(order: str) -> dict[str, str]:
     """Look an order up."""
-    return {"order": order, "card": "4111"}
+    return {"order": order, "card": "tulip"}
 
 
 @tool
@@ -208,7 +208,7 @@ def test_results_are_judged_before_the_model_sees_them(middleware: PolicyMiddlew
         AIMessage("done"),
     )  # fmt: skip
     found, secret, fine = answers(way(agent, said()))
-    assert "****" in str(found.content) and "4111" not in str(found)
+    assert "****" in str(found.content) and "tulip" not in str(found)
     assert secret.status == "error" and "The call was made" in str(secret.content)
     assert "secret" not in str(secret.content)
     assert fine.content == "fine" and ("note", "secret") in RAN
@@ -216,7 +216,7 @@ def test_results_are_judged_before_the_model_sees_them(middleware: PolicyMiddlew
 
 @ways
 def test_an_escalation_is_a_pending_answer(policy: Policy, way: Way) -> None:
-    """The model reads which approval is awaited, the host finds it in the artifact; approved, the call runs once."""
+    """The model reads which approval is awaited, the host finds it in the artifact; approved, it runs."""
     RAN.clear()
     given: list[Approval] = []
     middleware = guarded(policy, principal=Principal(id="u1"), approvals=lambda request: given)
@@ -330,16 +330,16 @@ def test_a_refused_input_ends_the_turn(middleware: PolicyMiddleware, way: Way) -
 @ways
 def test_an_answer_that_fails_its_check_is_tried_again(middleware: PolicyMiddleware, way: Way) -> None:
     """The model gets another try; what it said first is in no message any more."""
-    state = way(agent_of(middleware, AIMessage("card 4111"), AIMessage("card hidden")), said())
+    state = way(agent_of(middleware, AIMessage("card tulip"), AIMessage("card hidden")), said())
     assert state["messages"][-1].content == "card hidden"
-    assert "4111" not in str(state["messages"])
+    assert "tulip" not in str(state["messages"])
 
 
 @ways
 def test_an_answer_that_fails_again_is_withheld(middleware: PolicyMiddleware, way: Way) -> None:
     """After the tries of the policy the answer is replaced."""
-    state = way(agent_of(middleware, AIMessage("card 4111"), AIMessage("still 4111")), said())
-    assert "4111" not in str(state["messages"])
+    state = way(agent_of(middleware, AIMessage("card tulip"), AIMessage("still tulip")), said())
+    assert "tulip" not in str(state["messages"])
     assert "cannot be said" in str(state["messages"][-1].content)
 
 
