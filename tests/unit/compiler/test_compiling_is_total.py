@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 PIECES = """
 principal { id: string, level: int? } ~ labels untrusted ~ queues finance ~ param cap: double = 100.0 ~

@@ -95,7 +95,8 @@ def test_what_fits_is_taken(value: Any, wanted: Any, fitted: Any) -> None:
     ("value", "wanted"),
     [
         ("3", INT), (3.0, INT), (True, INT), (True, DOUBLE), (-1, UINT), (1 << 63, INT), (None, STRING), ("c", EnumType(("a",))),
-        ("2026-01-01", TIMESTAMP), ("5 minutes", DURATION), ("", DURATION), ({1: 2}, MapType(STRING, INT)), ("x", ListType(STRING)),
+        ("2026-01-01", TIMESTAMP), ("5 minutes", DURATION), ("", DURATION), ({1: 2}, MapType(STRING, INT)),
+        ("x", ListType(STRING)),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(value: Any, wanted: Any) -> None:
