@@ -36,7 +36,7 @@ mypy: $(VENV)/.dev
 
 pyright: $(VENV)/.dev
 	@command -v node >/dev/null || $(PIP) 'pyright[nodejs]'
-	@$(VENV)/bin/pyright
+	@$(VENV)/bin/pyright --pythonpath $(PY)
 
 contracts: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports

@@ -27,9 +27,10 @@ DOORS = {
     "rich": ("policy_engine/cli/terminal.py",),
     "pydantic": ("adapters/policy_engine_adapters/",),
     "hypothesis": ("policy_engine/testing/",),
-    "langchain": ("adapters/policy_engine_adapters/langchain.py", "adapters/policy_engine_adapters/langchain/"),
-    "langchain_core": ("adapters/policy_engine_adapters/langchain.py", "adapters/policy_engine_adapters/langchain/"),
-    "langgraph": ("adapters/policy_engine_adapters/langchain.py", "adapters/policy_engine_adapters/langchain/"),
+    "typing_extensions": ("adapters/policy_engine_adapters/",),
+    "langchain": ("adapters/policy_engine_adapters/langchain",),
+    "langchain_core": ("adapters/policy_engine_adapters/langchain",),
+    "langgraph": ("adapters/policy_engine_adapters/langchain",),
 }  # fmt: skip
 """Third-party package: where it may be imported. What is not here may be imported nowhere."""
 OURS = ("policy_engine", "policy_engine_adapters")
