@@ -170,9 +170,11 @@ def answers(state: Any) -> list[ToolMessage]:
 def test_allowed_calls_run_with_the_decided_arguments(middleware: PolicyMiddleware, way: Way) -> None:
     """An allowed call runs as it is, a rewritten one as rewritten, integers as the numbers the schema wants."""
     agent = agent_of(
-        middleware, calls(("refund", {"order": "o1", "amount": 50})), calls(("refund", {"order": "o1", "amount": 99.5})),
+        middleware,
+        calls(("refund", {"order": "o1", "amount": 50})),
+        calls(("refund", {"order": "o1", "amount": 99.5})),
         AIMessage("done"),
-    )  # fmt: skip
+    )
     state = way(agent, said())
     assert RAN == [("o1", 50.0), ("o1", 99.0)]
     assert [answer.status for answer in answers(state)] == ["success", "success"]

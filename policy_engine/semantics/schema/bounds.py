@@ -14,7 +14,6 @@ import re2  # type: ignore[import-untyped, unused-ignore]
 
 from policy_engine.semantics.schema.budget import Budget, Check, Misfit
 from policy_engine.semantics.schema.containers import items
-from policy_engine.semantics.schema.strict_json import clipped
 from policy_engine.semantics.types import Bounds, RecordField
 
 Test = Callable[[Any], str | None]
@@ -22,7 +21,10 @@ Test = Callable[[Any], str | None]
 
 
 def bounded(check: Check, bounds: Bounds, check_of: Callable[[RecordField], Check]) -> Check:
-    """`check`, and then the bounds. `check_of` makes the checks of a tuple's positions."""
+    """`check`, and then the bounds. `check_of` makes the checks of a tuple's positions.
+
+    `items` and `values` are not looked at: the checks of lists and maps carry them.
+    """
     if bounds.positions:
         check = _positioned(check, [check_of(position) for position in bounds.positions])
     tests = tests_of(bounds)
@@ -60,10 +62,6 @@ def tests_of(bounds: Bounds) -> tuple[Test, ...]:
         tests.append(_sized(list, "items", bounds.min_items, bounds.max_items))
     if bounds.unique:
         tests.append(_unique)
-    if bounds.items is not None and (inner := tests_of(bounds.items)):
-        tests.append(_each(inner))
-    if bounds.values is not None and (inner := tests_of(bounds.values)):
-        tests.append(_each_value(inner))
     return tuple(tests)
 
 
@@ -153,38 +151,6 @@ def _unique(value: Any) -> str | None:
     if not isinstance(value, list):
         return None
     return None if len({canonical(item) for item in value}) == len(value) else "must not hold the same item twice"
-
-
-def _each(tests: tuple[Test, ...]) -> Test:
-    def test(value: Any) -> str | None:
-        if isinstance(value, list):
-            for index, item in enumerate(value):
-                for inner in tests:
-                    _raise(inner, item, index)
-        return None
-
-    return test
-
-
-def _each_value(tests: tuple[Test, ...]) -> Test:
-    def test(value: Any) -> str | None:
-        if isinstance(value, dict):
-            for name, item in value.items():
-                for inner in tests:
-                    _raise(inner, item, clipped(str(name)))
-        return None
-
-    return test
-
-
-def _raise(test: Test, item: Any, step: str | int) -> None:
-    """Run the test of a part; its fault climbs from there."""
-    try:
-        problem = test(item)
-    except Misfit as fault:
-        raise fault.within(step) from None
-    if problem is not None:
-        raise Misfit(problem).within(step)
 
 
 def _positioned(check: Check, positions: list[Check]) -> Check:

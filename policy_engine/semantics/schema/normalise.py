@@ -8,7 +8,7 @@ input. Raises `MisfitError`, whose words never hold values.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from policy_engine.base.errors import MisfitError
 from policy_engine.base.limits import MAX_ARGS_DEPTH
@@ -20,17 +20,19 @@ from policy_engine.semantics.schema.unions import one_of_types
 from policy_engine.semantics.types import (
     DYN,
     BasicType,
+    Bounds,
     EnumType,
     ListType,
     MapType,
     OpaqueType,
     OptionalType,
-    RecordField,
     RecordType,
     Type,
     TypeVariable,
     UnionType,
 )
+
+_FREE: Final = Bounds()
 
 
 def normaliser(record: RecordType | None, root: str = "args") -> Callable[[Any], dict[str, Any]]:
@@ -64,10 +66,18 @@ def _any_object(value: Any, budget: Budget) -> Any:
     return made
 
 
-def check_of(wanted: Type, depth: int) -> Check:
-    """The check of a type that stands `depth` levels below the root."""
+def check_of(wanted: Type, depth: int, bounds: Bounds | None = None) -> Check:
+    """The check of a type that stands `depth` levels below the root, with what is demanded beyond it."""
     if depth > MAX_ARGS_DEPTH:
         return _refusing(TOO_DEEP)
+    check = _of_type(wanted, depth, bounds or _FREE)
+    if bounds is None:
+        return check
+    return bounded(check, bounds, lambda position: check_of(position.type, depth + 1, position.bounds))
+
+
+def _of_type(wanted: Type, depth: int, bounds: Bounds) -> Check:
+    """The check of a type; of `bounds` only what is demanded of items and values."""
     match wanted:
         case BasicType():
             if wanted == DYN:
@@ -76,26 +86,19 @@ def check_of(wanted: Type, depth: int) -> Check:
         case EnumType():
             return one_of(wanted)
         case ListType(element):
-            return list_of(check_of(element, depth + 1))
+            return list_of(check_of(element, depth + 1, bounds.items))
         case MapType(key, value):
-            return map_of(check_of(key, depth + 1), check_of(value, depth + 1))
+            return map_of(check_of(key, depth + 1), check_of(value, depth + 1, bounds.values))
         case RecordType():
-            checks = {field.name: _field(field, depth + 1) for field in wanted.fields}
+            checks = {field.name: check_of(field.type, depth + 1, field.bounds) for field in wanted.fields}
             required = frozenset(field.name for field in wanted.fields if field.required)
             return record_of(checks, required, None if wanted.rest is None else check_of(wanted.rest, depth + 1))
         case UnionType(options):
-            return one_of_types([(option, check_of(option, depth)) for option in options])
+            return one_of_types([(option, _of_type(option, depth, bounds)) for option in options])
         case OptionalType() | OpaqueType() | TypeVariable():
             return _refusing(f"cannot be given: {wanted} is no data")
         case _:
             assert_never(wanted)
-
-
-def _field(field: RecordField, depth: int) -> Check:
-    check = check_of(field.type, depth)
-    if field.bounds is None:
-        return check
-    return bounded(check, field.bounds, lambda position: _field(position, depth + 1))
 
 
 def _refusing(problem: str) -> Check:
