@@ -25,8 +25,9 @@ def as_data(value: Any) -> Any:
         return as_data(dump(value))
     if isinstance(value, Mapping):
         return {_key(key): as_data(item) for key, item in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return as_data(value._asdict())
+    named = getattr(value, "_asdict", None) if isinstance(value, tuple) else None
+    if callable(named):
+        return as_data(named())
     if isinstance(value, list | tuple):
         return [as_data(item) for item in value]
     return fspath(value) if isinstance(value, PathLike) else value

@@ -57,18 +57,15 @@ def guarded(
         guard = _Guard(gate, function, tool or _name(function), run, on_refusal, hide, to_data)
         call = guard.call_async if inspect.iscoroutinefunction(function) else guard.call
 
-        if inspect.iscoroutinefunction(function):
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return call(args, kwargs)
 
-            @functools.wraps(function)
-            async def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-                return await call(args, kwargs)
-        else:
+        @functools.wraps(function)
+        async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return await call(args, kwargs)
 
-            @functools.wraps(function)
-            def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-                return call(args, kwargs)
-
-        return wrapper  # type: ignore[return-value]
+        return async_wrapper if inspect.iscoroutinefunction(function) else wrapper  # type: ignore[return-value]
 
     return decorate
 

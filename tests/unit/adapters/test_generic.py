@@ -295,7 +295,8 @@ def test_tools_of_functions_are_typed_by_their_annotations() -> None:
 
     (schema,) = tools_of({"crm.refund": refund})
     assert [(f.name, str(f.type), f.required) for f in schema.input.fields] == [
-        ("_tags", "list(string)", False), ("amount", "double", True), ("copy", '"full" | "part"', False), ("order", "string", True),
+        ("_tags", "list(string)", False), ("amount", "double", True), ("copy", '"full" | "part"', False),
+        ("order", "string", True),
             ]  # fmt: skip
     assert schema.description == "Refund an order." and str(schema.output) == "map(string, double)"
     loads('policy a\nallow r on crm.refund when has(args.copy) && args.copy == "part"', tools=[schema])
