@@ -105,7 +105,7 @@ def _by_source(labels: Iterable[Label]) -> list[tuple[Source, list[Mark]]]:
 def _place(source: Source, mark: Mark) -> str:
     name = shown_line(source.name)
     if not source.text:
-        return f"{name} {shown_line(mark.text)}".rstrip()
+        return f"{name}: {shown_line(mark.text)}" if mark.text else name
     line, column = source.position(min(mark.start, len(source.text)))
     return f"{name}:{line}:{column}"
 

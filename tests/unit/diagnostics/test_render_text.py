@@ -99,7 +99,7 @@ def test_marks_stand_below_wide_and_tabbed_text() -> None:
 def test_a_place_without_text_has_no_snippet() -> None:
     """What no text wrote is named, and that is all."""
     shown = render_one(Diagnostic(CODE, "m", (Label(NOWHERE, "the default"),)))
-    assert "--> <built in> the default" in shown and "|" not in shown
+    assert "--> <built in>: the default" in shown and "|" not in shown
 
 
 def test_colour_changes_nothing_but_colour() -> None:
