@@ -55,6 +55,7 @@ class Gate:
         self._approvals = approvals
         self._lock = Lock()
         self._in_flight: set[tuple[int, str]] = set()
+        self._used: set[tuple[Any, ...]] = set()
 
     def begin(
         self,
@@ -68,12 +69,14 @@ class Gate:
     ) -> Passage:
         """Decide a call, and record in the run that it is denied, pending or running."""
         request = self._request(tool, args, annotations or {}, knows)
-        approvals = tuple(self._approvals(request)) if self._approvals is not None else ()
+        given = tuple(self._approvals(request)) if self._approvals is not None else ()
         with self._lock:
             request = replace(request, id=self._free(run, id))
+            approvals = [approval for approval in given if _key(approval) not in self._used]
             decision = self.policy.decide(request, run=run, approvals=approvals)
+            if approvals and decision.effect == "allow":
+                self._spend(request, run, approvals)
             if run is not None:
-                self._spend(request, decision, run, approvals)
                 status = _STATUS.get(decision.effect, "denied")
                 run.record(request, Outcome(status=status), decision=decision)
                 if status == "running":
@@ -131,13 +134,13 @@ class Gate:
             return f"{id or 'call'}-{uuid4().hex}"
         return id
 
-    def _spend(self, request: Request, decision: Decision, run: Run, approvals: Sequence[Approval]) -> None:
-        """Approvals that let the call pass do not count again: those of the rules that would ask without them."""
-        if approvals and decision.effect == "allow":
-            asking = self.policy.decide(request, run=run)
-            rules = {ask.rule for ask in asking.asks}
-            for approval in approvals:
-                if approval.rule in rules:
+    def _spend(self, request: Request, run: Run | None, approvals: Sequence[Approval]) -> None:
+        """Approvals that let the call pass do not count again, in whatever run: those of rules that ask without them."""
+        rules = {ask.rule for ask in self.policy.decide(request, run=run).asks}
+        for approval in approvals:
+            if approval.rule in rules:
+                self._used.add(_key(approval))
+                if run is not None:
                     run.approval_used(approval)
 
 
@@ -147,6 +150,12 @@ _STATUS: dict[str, Any] = {"allow": "running", "escalate": "pending"}
 def id_of(run: Run | None) -> int:
     """A key for a run that lives as long as the passage that holds it."""
     return id(run)
+
+
+def _key(approval: Approval) -> tuple[Any, ...]:
+    """What makes an answer this one: whoever gives the same answer to the same question gives it once."""
+    approver = str(approval.approver.get("id", ""))
+    return approval.rule, approval.queue, approval.digest, approval.expires, approval.answer, approver
 
 
 def _asked(given: Any, knows: tuple[Any, ...]) -> Any:

@@ -5,7 +5,8 @@
 Every tool call is decided before it runs and its result before the model sees it; unknown tools and arguments that do
 not fit are refused as well. The user's messages are `@input`, the model's turns `@step`, its last word `@answer`.
 Not seen, and therefore to be guarded on their own: agents inside tools, provider-side tools, tools invoked by hand.
-Tokens that are streamed were shown before the answer was judged.
+Middleware further in is trusted: it could still change a call that was decided. What tools report as an error reaches
+the model unjudged, and tokens that are streamed were shown before the answer was judged.
 """
 
 from __future__ import annotations

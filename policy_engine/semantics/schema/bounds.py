@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import re2  # type: ignore[import-untyped, unused-ignore]
-
+from policy_engine.semantics.functions.patterns import compiled
 from policy_engine.semantics.schema.budget import Budget, Check, Misfit
 from policy_engine.semantics.schema.containers import items
 from policy_engine.semantics.types import Bounds, RecordField
@@ -143,8 +142,8 @@ def _sized(kind: type, unit: str, least: int | None, most: int | None) -> Test:
 
 
 def _pattern(pattern: str) -> Test:
-    compiled = re2.compile(pattern)
-    return lambda value: None if not isinstance(value, str) or compiled.search(value) else "does not match its pattern"
+    wanted = compiled(pattern)
+    return lambda value: None if not isinstance(value, str) or wanted.search(value) else "does not match its pattern"
 
 
 def _unique(value: Any) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import re2  # type: ignore[import-untyped, unused-ignore]
-
+from policy_engine.base.errors import EvaluationError
+from policy_engine.semantics.functions.patterns import compiled
 from policy_engine.semantics.schema.combining import Schema
 from policy_engine.semantics.schema.faults import Faults
 from policy_engine.semantics.schema.positions import Path
@@ -33,11 +33,9 @@ def _pattern(schema: Schema, path: Path, faults: Faults) -> str | None:
     pattern = schema.get("pattern")
     if not isinstance(pattern, str):
         return None
-    options = re2.Options()
-    options.log_errors = False
     try:
-        re2.compile(pattern, options)
-    except re2.error:
+        compiled(pattern)
+    except EvaluationError:
         faults.unchecked((*path, "pattern"), "pattern")
         return None
     return pattern

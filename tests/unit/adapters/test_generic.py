@@ -128,6 +128,20 @@ class TestSyncAndAsync:
         call("o1", 2000.0)
         assert shop.seen == [("o1", 2000.0, "none")]
 
+    def test_an_approval_counts_once_even_without_a_run(self, policy: Policy, shop: Shop, asynchronous: bool) -> None:
+        """The same answer does not let a second call pass, in this run or in none."""
+        answers: list[Approval] = []
+        call = both_ways(policy, shop, asynchronous, approvals=lambda request: answers)
+        with pytest.raises(Pending) as caught:
+            call("o1", 2000.0)
+        (ask,) = caught.value.decision.asks
+        bound = {"rule": ask.rule, "queue": ask.queue, "digest": ask.digest, "expires": ask.expires}
+        answers.append(Approval(**bound, approver={"id": "f"}))
+        call("o1", 2000.0)
+        with pytest.raises(Pending):
+            call("o1", 2000.0)
+        assert len(shop.seen) == 1
+
     def test_refusals_can_be_returned_as_text(self, policy: Policy, shop: Shop, asynchronous: bool) -> None:
         """With `on_refusal="return"` the agent's text comes back in place of the result."""
         call = both_ways(policy, shop, asynchronous, on_refusal="return")
