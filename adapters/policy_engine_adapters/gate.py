@@ -135,7 +135,7 @@ class Gate:
         return id
 
     def _spend(self, request: Request, run: Run | None, approvals: Sequence[Approval]) -> None:
-        """Approvals that let the call pass do not count again, in whatever run: those of rules that ask without them."""
+        """Approvals that let the call pass do not count again, in any run: those of rules that ask without them."""
         rules = {ask.rule for ask in self.policy.decide(request, run=run).asks}
         for approval in approvals:
             if approval.rule in rules:

@@ -150,6 +150,10 @@ def plain(value: Any, budget: Budget, depth: int) -> Any:
     kind = type(value)
     if kind is str:
         return text(value, budget)
+    if kind is int:
+        return whole_number(value, budget)
+    if kind is float:
+        return number(value, budget)
     if kind is dict or isinstance(value, Mapping):
         return _plain_object(value, budget, depth)
     if isinstance(value, list | tuple):
