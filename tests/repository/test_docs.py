@@ -144,6 +144,14 @@ def test_commands_exist(page: Path) -> None:
     assert set(re.findall(r"[`$] ?policy ([a-z]+)[ `\n]", text)) <= commands | {"rule"}
 
 
+def test_decisions_are_numbered_once() -> None:
+    """Each page of `docs/decisions` has a number of its own, in its name and in its title."""
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+    assert numbers == sorted(set(numbers))
+    assert [page.read_text().partition(".")[0] for page in pages] == [f"# {number}" for number in numbers]
+
+
 def test_the_glossary_is_in_order() -> None:
     """Words stand once and in alphabetical order."""
     rows = re.findall(r"^\| ([a-z]+)[^|]*\|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
