@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Agent, Principal, Request
 from policy_engine.base.values import MAX_INT, MAX_UINT, MIN_INT, Duration, Timestamp, UInt, outward
 from policy_engine.runtime.engine import Policy
 from policy_engine.semantics.artifact import ToolPlan
+from policy_engine.semantics.schema.normalise import normaliser
 from policy_engine.semantics.types import (
     BOOL,
     BYTES,
@@ -30,6 +34,7 @@ from policy_engine.semantics.types import (
     MapType,
     OpaqueType,
     OptionalType,
+    RecordField,
     RecordType,
     Type,
     TypeVariable,
@@ -58,6 +63,7 @@ def requests(
 
 def _requests(policy: Policy, tool: str, principal: Principal | None) -> SearchStrategy[Request]:
     plan = policy.compiled.tools[tool]
+    fit = normaliser(plan.input)
     known = boundaries(
         rule.condition for section in (plan.rewrites, plan.decide, plan.result) for rule in section.rules
     )
@@ -65,12 +71,21 @@ def _requests(policy: Policy, tool: str, principal: Principal | None) -> SearchS
     return st.builds(
         Request,
         tool=st.just(tool),
-        args=_arguments(plan, known),
+        args=_arguments(plan, known).filter(lambda args: _accepted(fit, args)),
         principal=st.just(principal) if principal else subjects["principal"].map(lambda fields: Principal(**fields)),
         agent=subjects["agent"].map(lambda fields: Agent(**fields)),
         context=subjects["context"],
         at=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
     )
+
+
+def _accepted(fit: Callable[[Any], dict[str, Any]], args: Any) -> bool:
+    """Whether the arguments also keep the bounds of the schema that types do not say."""
+    try:
+        fit(args)
+    except MisfitError:
+        return False
+    return True
 
 
 def _arguments(plan: ToolPlan, known: Known) -> SearchStrategy[Any]:
@@ -105,13 +120,17 @@ def _at_large(kind: Type, path: Path, known: Known) -> SearchStrategy[Any]:
         case BasicType():
             return _basic(kind)
         case EnumType(options=options):
-            return st.sampled_from(options)
+            return st.sampled_from(options) if options else st.nothing()
         case ListType(element=element):
             return st.lists(_values(element, (*path, "*"), known), max_size=4)
         case MapType(value=value):
             return st.dictionaries(_words(), _values(value, (*path, "*"), known), max_size=3)
         case RecordType(fields=fields):
-            each = {field.name: _values(field.type, (*path, field.name), known) for field in fields}
+            each = {
+                field.name: _bounded(_values(field.type, (*path, field.name), known), field)
+                for field in fields
+                if field.required or field.type != EnumType(())
+            }
             needed = {field.name: each[field.name] for field in fields if field.required}
             extra = {name: strategy for name, strategy in each.items() if name not in needed}
             return st.fixed_dictionaries(needed, optional=extra)
@@ -121,6 +140,27 @@ def _at_large(kind: Type, path: Path, known: Known) -> SearchStrategy[Any]:
             return _values(inner, path, known)
         case OpaqueType() | TypeVariable():
             return st.nothing()
+
+
+def _bounded(values: SearchStrategy[Any], field: RecordField) -> SearchStrategy[Any]:
+    """Values of a field, drawn within the bounds of its schema where types alone would seldom meet them."""
+    bounds = field.bounds
+    if bounds is None:
+        return values
+    drawn = [values]
+    if bounds.options:
+        drawn.append(st.sampled_from([json.loads(option) for option in bounds.options]))
+    if bounds.pattern is not None:
+        drawn.append(st.from_regex(bounds.pattern, fullmatch=False))
+    limits = [limit for limit in (bounds.minimum, bounds.above, bounds.maximum, bounds.below) if limit is not None]
+    if limits and field.type in (INT, DOUBLE):
+        low, high = min(limits), max(limits)
+        low, high = (low, low + 1000) if len(limits) == 1 and bounds.maximum is None and bounds.below is None else (low, high)
+        low = high - 1000 if low == high else low
+        drawn.append(st.integers(math.ceil(low), math.floor(high)) if field.type == INT else st.floats(low, high))
+    if bounds.min_length:
+        drawn.append(st.text(st.characters(codec="utf-8"), min_size=bounds.min_length, max_size=bounds.max_length))
+    return st.one_of(*reversed(drawn))
 
 
 def _basic(kind: BasicType) -> SearchStrategy[Any]:
