@@ -8,17 +8,10 @@
 
 Everything a caller needs is here; `policy_engine.cel` evaluates CEL on its own, `policy_engine.testing` draws requests
 for property tests. What is not exported may change between versions.
-"""
 
-from policy_engine.assembly.loading import check, load, loads
-from policy_engine.base.decision import Ask, Decision, Degradation, Label, Obligation, Reserve, RuleError, Timeout
-from policy_engine.base.errors import EvaluationError, MisfitError
-from policy_engine.base.refusals import Denied, Pending
-from policy_engine.base.request import Agent, Approval, Event, Outcome, Principal, Request
-from policy_engine.diagnostics.model import Diagnostic, PolicyError
-from policy_engine.runtime.engine import Policy
-from policy_engine.runtime.trace.run import Run
-from policy_engine.semantics.schema.tools import ToolSchema
+Names are fetched from their modules when they are first used, so that `import policy_engine` costs next to nothing;
+type checkers read the same names in `__init__.pyi`.
+"""
 
 __version__ = "0.1.0"
 
@@ -27,3 +20,32 @@ __all__ = [
     "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Request", "Reserve",
     "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
 ]  # fmt: skip
+
+_HOMES = {
+    "policy_engine.assembly.loading": ("check", "load", "loads"),
+    "policy_engine.base.decision": (
+        "Ask", "Decision", "Degradation", "Label", "Obligation", "Reserve", "RuleError", "Timeout",
+    ),
+    "policy_engine.base.errors": ("EvaluationError", "MisfitError"),
+    "policy_engine.base.refusals": ("Denied", "Pending"),
+    "policy_engine.base.request": ("Agent", "Approval", "Event", "Outcome", "Principal", "Request"),
+    "policy_engine.diagnostics.model": ("Diagnostic", "PolicyError"),
+    "policy_engine.runtime.engine": ("Policy",),
+    "policy_engine.runtime.trace.run": ("Run",),
+    "policy_engine.semantics.schema.tools": ("ToolSchema",),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """The public name, from the module it lives in (PEP 562)."""
+    for home, names in _HOMES.items():
+        if name in names:
+            found: object = getattr(__import__(home, fromlist=names), name)
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, fetched or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,35 @@
+"""The names of `policy_engine` for type checkers; at run time `__init__.py` fetches each when it is first used."""
+
+from policy_engine.assembly.loading import check as check, load as load, loads as loads
+from policy_engine.base.decision import (
+    Ask as Ask,
+    Decision as Decision,
+    Degradation as Degradation,
+    Label as Label,
+    Obligation as Obligation,
+    Reserve as Reserve,
+    RuleError as RuleError,
+    Timeout as Timeout,
+)
+from policy_engine.base.errors import EvaluationError as EvaluationError, MisfitError as MisfitError
+from policy_engine.base.refusals import Denied as Denied, Pending as Pending
+from policy_engine.base.request import (
+    Agent as Agent,
+    Approval as Approval,
+    Event as Event,
+    Outcome as Outcome,
+    Principal as Principal,
+    Request as Request,
+)
+from policy_engine.diagnostics.model import Diagnostic as Diagnostic, PolicyError as PolicyError
+from policy_engine.runtime.engine import Policy as Policy
+from policy_engine.runtime.trace.run import Run as Run
+from policy_engine.semantics.schema.tools import ToolSchema as ToolSchema
+
+__version__: str
+
+__all__ = [
+    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event", "Label",
+    "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Request", "Reserve",
+    "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+]  # fmt: skip
