@@ -20,7 +20,7 @@ DOORS = {
     ),
     "orjson": ("policy_engine/runtime/approvals.py",),
     "yaml": (
-        "policy_engine/compiler/analysis/data_text.py", "policy_engine/runtime/trace/provenance/structured.py",
+        "policy_engine/compiler/analysis/data_text.py", "policy_engine/runtime/trace/provenance/",
         "policy_engine/cli/cases/strict_yaml.py",
     ),
     "typer": ("policy_engine/cli/",),
