@@ -9,7 +9,7 @@ import json
 import math
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 
 from policy_engine import Policy, Principal, Request, loads
 from policy_engine.testing import requests
@@ -59,6 +59,7 @@ def desk() -> Policy:
 
 
 POLICY = desk()
+SOON = settings(max_examples=500, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
 
 
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
@@ -72,14 +73,15 @@ def test_every_drawn_request_fits_its_tool(request: Request) -> None:
 @pytest.mark.parametrize("effect", ["allow", "deny", "escalate"])
 def test_every_effect_is_found(effect: str) -> None:
     """Drawing from the policy's own literals meets each of its effects soon."""
-    found = find(requests(POLICY, tool="crm.refund"), lambda request: POLICY.decide(request).effect == effect)
+    found = find(requests(POLICY, tool="crm.refund"), lambda request: POLICY.decide(request).effect == effect, settings=SOON)
     assert found.tool == "crm.refund"
 
 
 @pytest.mark.parametrize("wanted", [100.0, math.nextafter(100.0, math.inf), 5000.0])
 def test_the_boundaries_of_conditions_are_drawn(wanted: float) -> None:
     """The literal of a comparison (a param too) and its nearest neighbours are among the drawn values."""
-    found = find(requests(POLICY, tool="crm.refund"), lambda request: request.args["amount"] == wanted)  # type: ignore[index, call-overload]
+    drawn = requests(POLICY, tool="crm.refund")
+    found = find(drawn, lambda request: request.args["amount"] == wanted, settings=SOON)  # type: ignore[index, call-overload]
     assert POLICY.decide(found).effect in ("allow", "deny", "escalate")
 
 
