@@ -71,7 +71,7 @@ class Output:
         ids = tuple(sorted({rule.id for rule in deciding}))
         told = (f"{effect} {', '.join(ids)}".strip(),)
         details = RuleDetails(
-            self.core, self.scene, deciding, _FALLBACK[effect], told, ((self.stage, mask),), no_hint,
+            self.core, self.scene, deciding, _fallback(effect, phase), told, ((self.stage, mask),), no_hint,
             tuple(self.faults),
         )  # fmt: skip
         return Decision(
@@ -158,6 +158,11 @@ class Output:
             self._hide(rule, _mismatch("a label"))
             return
         self.labels.extend(Label(rule.id, label, place, add) for place in places for label in rule.labels)
+
+
+def _fallback(effect: Effect, phase: Phase) -> str:
+    """What the agent is told where no rule has a `because`. Only a call can have been made already."""
+    return "this is withheld" if effect == "withhold" and phase == "event" else _FALLBACK[effect]
 
 
 def _mismatch(what: str) -> EvaluationError:
