@@ -27,8 +27,9 @@ def decide_call(
 ) -> Decision:
     """The decision about one call. `view` is the snapshot of its run; without `degrade`, a ladder's end is a deny."""
     try:
-        ready = core.tools.get(request.tool)
-        if ready is None:
+        try:
+            ready = core.tools[request.tool]
+        except KeyError:
             return unfit(core, request, "unknown_tool", "tool", "no schema or rule knows a tool of this name")
         args = core.intake.args(request.tool, request.args)
         principal = core.intake.record("principal", request.principal)

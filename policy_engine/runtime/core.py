@@ -1,4 +1,4 @@
-"""A compiled policy made ready to run: code linked, validators built, verdict tables empty. Shared by all phases.
+"""A compiled policy made ready to run, tool by tool as they are used: code linked, validators built, verdicts kept.
 
 Immutable after construction but for tables that only ever gain entries, so any number of threads may decide at once.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from policy_engine.base.decision import RuleError
 from policy_engine.base.errors import EvaluationError
+from policy_engine.base.lazily import Lazily
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.intake import Intake
@@ -80,8 +81,8 @@ class Core:
         self.clock = clock
         self.namespace: Mapping[str, Any] = link(policy.code, policy.constants)
         self.intake = Intake(policy, clock)
-        self.tools = {name: self._ready(plan, grants_needed=True) for name, plan in policy.tools.items()}
-        self.events = {name: self._ready(plan, grants_needed=False) for name, plan in policy.events.items()}
+        self.tools = Lazily(policy.tools, lambda name: self._ready(policy.tools[name], grants_needed=True))
+        self.events = Lazily(policy.events, lambda name: self._ready(policy.events[name], grants_needed=False))
         self.hints = all(layer.hint for layer in policy.layers)
 
     def _ready(self, plan: ToolPlan | EventPlan, *, grants_needed: bool) -> ReadyPlan:

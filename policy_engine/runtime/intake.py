@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from policy_engine.base.errors import MisfitError
+from policy_engine.base.lazily import Lazily
 from policy_engine.base.request import Event, Principal, Request
 from policy_engine.base.values import Timestamp, inward, timestamp_of
 from policy_engine.runtime.environment import DecisionEnvironment
@@ -25,7 +26,7 @@ class Intake:
 
     def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
         self._clock = clock
-        self._args: dict[str, Normaliser] = {name: normaliser(plan.input) for name, plan in policy.tools.items()}
+        self._args: dict[str, Normaliser] = Lazily(policy.tools, lambda name: normaliser(policy.tools[name].input))
         self._records = {
             subject: [normaliser(record, subject) for record in policy.records.get(subject, ())]
             for subject in ("principal", "agent", "context", "approver")
