@@ -16,7 +16,7 @@ help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 demo: $(VENV)/.demo ## rules decide a real agent and recorded traffic
-	@$(PY) -m demo
+	@$(PY) -m docs.demo
 
 test: $(VENV)/.dev ## all tests (about five minutes on two cores)
 	@mkdir -p .cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo import agent, replay
+from docs.demo import agent, replay
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from policy_engine import Policy, Request, load
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "rulesets" / "banking"
 AGENTDOJO = ROOT.parent / "shared" / "data" / "agentdojo" / "banking"
 REFUSED = ("deny", "escalate")

@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from policy_engine import load
 from policy_engine_adapters.langchain import guarded
 
-POLICY = Path(__file__).resolve().parents[1] / "rulesets" / "banking" / "banking.policy"
+POLICY = Path(__file__).resolve().parents[2] / "rulesets" / "banking" / "banking.policy"
 FLOWERS = "AT611904300234573201"
 PROMPT = (
     f"Send 12,000 to {FLOWERS} for the boat on October 2nd, or what is possible, say 10,000. "
