@@ -16,6 +16,8 @@ from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputRecord
+from policy_engine.runtime.trace.log import Log
+from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 from policy_engine.runtime.trace.view import RunView, approval_keys
 from policy_engine.semantics.schema.normalise import normalise_any
@@ -47,11 +49,10 @@ class Run:
         self._judge = judge
         self._started = clock()
         self._lock = Lock()
-        self._inputs: list[InputRecord] = []
-        self._attempts: list[CallRecord] = []
-        self._open: dict[str, int] = {}
+        self._log = Log()
+        self._index = ProvenanceIndex(self._log)
         self._steps: list[dict[str, Any]] = []
-        self._used: set[tuple[str, ...]] = set()
+        self._used: dict[tuple[str, ...], int] = {}
         self._readable = True
         self._view: RunView | None = None
         if input is not None:
@@ -105,7 +106,9 @@ class Run:
     def approval_used(self, approval: Approval) -> None:
         """The approval let a call pass; it does not count again."""
         with self._lock:
-            self._used |= approval_keys(approval)
+            number = len(self._used)
+            for key in approval_keys(approval):
+                self._used.setdefault(key, number)
             self._view = None
 
     # ------------------------------------------------------------------ in the engine's own terms
@@ -125,24 +128,18 @@ class Run:
         moment = at if at is not None else self._clock()
         marks = tuple(LabelAt(*put) for put in labels)
         with self._lock:
-            place = self._open.pop(id, None) if id is not None else None
-            name = id if id is not None else f"call-{len(self._attempts) + 1}"
-            entry = CallRecord(name, tool, args, outcome, moment, result, error, marks)
-            if place is None:
-                place = len(self._attempts)
-                self._attempts.append(entry)
-            else:
-                self._attempts[place] = entry
-            if id is not None and outcome in ("pending", "running"):
-                self._open[id] = place
+            name = id if id is not None else f"call-{self._log.attempts + 1}"
+            self._log.add_call(CallRecord(name, tool, args, outcome, moment, result, error, marks), id)
             self._view = None
+        self._noted()
 
     def put_input(self, fields: Mapping[str, Any], *, labels: Iterable[LabelAt | tuple[str, str, bool]] = ()) -> None:
         """Record an `@input` event given as engine values. Without `source` and `verified` it is the user's own."""
         entry = InputRecord({"source": "user", "verified": True, **fields}, tuple(LabelAt(*put) for put in labels))
         with self._lock:
-            self._inputs.append(entry)
+            self._log.add_input(entry)
             self._view = None
+        self._noted()
 
     def put_step(self, fields: Mapping[str, Any]) -> None:
         """Record a `@step` event given as engine values."""
@@ -155,18 +152,17 @@ class Run:
         with self._lock:
             if self._view is None:
                 self._view = RunView(
-                    id=self.id,
-                    started=self._started,
-                    attended=self.attended,
-                    inputs=tuple(self._inputs),
-                    attempts=tuple(self._attempts),
-                    steps=tuple(self._steps),
-                    used=frozenset(self._used),
-                    readable=self._readable,
-                )
+                    id=self.id, started=self._started, attended=self.attended, log=self._log, index=self._index,
+                    steps=self._steps, used=self._used, readable=self._readable,
+                )  # fmt: skip
             return self._view
 
     # ------------------------------------------------------------------ details
+    def _noted(self) -> None:
+        """Where values of this run are asked about, results are noted as they come, not when the next call waits."""
+        if self._index.live:
+            self._index.note_all()
+
     def _seen(self, outcome: Outcome, output: Decision | None) -> tuple[Any, tuple[LabelAt, ...]]:
         """The result as the agent saw it, with the labels that rules put on it."""
         if outcome.status != "returned":

@@ -1,11 +1,14 @@
-"""A run as one decision reads it: the CEL name `run`, and the provenance words by simple scan.
+"""A run as one decision reads it: the CEL name `run`, and the provenance words.
 
-Made by `Run.snapshot`; implements `semantics.context.Provenance`. Immutable, and the same for every thread that reads
-it. More calls than `MAX_SCANNED_CALLS` are not scanned: any question is then an error, which falls to the safe side.
+Made by `Run.snapshot`; implements `semantics.context.Provenance`. It holds the run's log and how long that was, so
+making one costs the same however long the run is; it never changes, and is the same for every thread that reads it.
+Reading `run` as a whole makes lists of all its calls, so a run of more than `MAX_SCANNED_CALLS` is not read so: any
+such condition is then an error, which falls to the safe side.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +17,8 @@ from policy_engine.base.limits import MAX_SCANNED_CALLS
 from policy_engine.base.request import Approval
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.calls import CallRecord, InputRecord
-from policy_engine.runtime.trace.provenance import carried, coverage, labels, origins, pointed, said
-from policy_engine.runtime.trace.provenance.leaves import MAX_SCANNED_LEAVES, Leaf
-from policy_engine.runtime.trace.provenance.tokens import Text
+from policy_engine.runtime.trace.log import Log
+from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 
 
 class RunView:
@@ -28,31 +30,35 @@ class RunView:
         id: str,
         started: Timestamp,
         attended: bool,
-        inputs: tuple[InputRecord, ...],
-        attempts: tuple[CallRecord, ...],
-        steps: tuple[dict[str, Any], ...],
-        used: frozenset[tuple[str, ...]],
+        log: Log,
+        index: ProvenanceIndex,
+        steps: list[dict[str, Any]],
+        used: Mapping[tuple[str, ...], int],
         readable: bool,
     ) -> None:
-        """Made by `Run.snapshot` from what it gathered."""
+        """Made by `Run.snapshot`. `log`, `steps` and `used` are the run's own, which only grow; their sizes are kept."""
         self.id = id
         self.started = started
         self.attended = attended
-        self.inputs = inputs
-        self.attempts = attempts
-        self.steps = steps
+        self.length = len(log.entries)
+        self._log = log
+        self._index = index
+        self._recorded = log.attempts + log.inputs
+        self._steps = steps
+        self._step_count = len(steps)
         self._used = used
+        self._used_count = len(used)
         self._readable = readable
 
     def used(self, approval: Approval) -> bool:
         """Whether this approval already let a call pass."""
-        return not self._used.isdisjoint(approval_keys(approval))
+        return any(self._used.get(key, self._used_count) < self._used_count for key in approval_keys(approval))
 
     # ------------------------------------------------------------------ the name `run`
     @cached_property
     def value(self) -> dict[str, Any]:
         """What conditions read as `run`. Raises `EvaluationError("too_costly")` where the run is too long to scan."""
-        self._bounded()
+        self.scannable()
         elements = [call.element for call in self.attempts]
         return {
             "calls": [element for element in elements if element["outcome"] == "returned"],
@@ -64,6 +70,26 @@ class RunView:
             "input": self.input,
         }
 
+    @cached_property
+    def inputs(self) -> tuple[InputRecord, ...]:
+        """What was asked, in order."""
+        return tuple(self._log.inputs_at(self.length))
+
+    @cached_property
+    def attempts(self) -> tuple[CallRecord, ...]:
+        """The calls, in the order they were begun."""
+        return tuple(self._log.attempts_at(self.length))
+
+    @property
+    def records(self) -> tuple[InputRecord | CallRecord, ...]:
+        """Inputs and calls, in the order of a scan."""
+        return (*self.inputs, *self.attempts)
+
+    @cached_property
+    def steps(self) -> tuple[dict[str, Any], ...]:
+        """The steps, in order."""
+        return tuple(self._steps[: self._step_count])
+
     @property
     def input(self) -> dict[str, Any] | None:
         """What was asked last: `{text, source, verified}`; None where nothing was."""
@@ -72,71 +98,49 @@ class RunView:
     @cached_property
     def all_labels(self) -> tuple[str, ...]:
         """Every label that entered the run, sorted: what a value of the model's own carries."""
-        marks = [mark for entry in self._records for mark in entry.labels]
-        return tuple(sorted({mark.label for mark in marks if mark.add}))
+        return tuple(sorted({mark.label for record in self.records for mark in record.labels if mark.add}))
+
+    def scannable(self) -> None:
+        """Raises `EvaluationError` where the run is too long to be gone through, or not all of it could be read."""
+        self._all_readable()
+        if max(self._recorded, self._step_count) > MAX_SCANNED_CALLS:
+            message = f"the run is longer than {MAX_SCANNED_CALLS} calls or steps, the most a condition may scan"
+            raise EvaluationError("too_costly", message)
+
+    def _all_readable(self) -> None:
+        if not self._readable:
+            raise EvaluationError("not_available", "something this run was told could not be read")
 
     # ------------------------------------------------------------------ provenance
     def said(self, value: Any) -> bool:
         """Whether the user's own words contain the value."""
-        return said.said(value, self._words)
+        self._all_readable()
+        return self._index.said(value, self.length)
 
     def origins(self, value: Any) -> list[dict[str, Any]]:
         """Records `{source, tool, path, call}` of where the value was seen, in the order of events."""
-        return [leaf.origin for leaf in origins.origins(value, self._leaves)]
+        self._all_readable()
+        return self._index.origins(value, self.length)
 
     def labels(self, value: Any) -> list[str]:
         """The labels at those places, sorted; all labels of the run for a value seen nowhere."""
-        return sorted(labels.labels(value, self._leaves, frozenset(self.all_labels)))
+        self._all_readable()
+        return self._index.labels(value, self.length)
 
     def pointed(self, value: Any) -> bool:
         """Whether it came from a call whose argument the user said."""
-        return pointed.pointed(value, self._leaves, self._pointed_at)
+        self._all_readable()
+        return self._index.pointed(value, self.length)
 
     def coverage(self, value: Any) -> float:
         """The share (0.0 … 1.0) of its words that the user said."""
-        return coverage.coverage(value, self._words)
+        self._all_readable()
+        return self._index.coverage(value, self.length)
 
     def carried(self, value: Any) -> bool:
         """Whether it was an argument of an earlier allowed call."""
-        self._bounded()
-        earlier = [leaf for call in self.attempts if call.executed for leaf in call.argument_leaves]
-        return carried.carried(value, earlier)
-
-    # ------------------------------------------------------------------ what the words scan
-    @property
-    def _records(self) -> tuple[InputRecord | CallRecord, ...]:
-        return (*self.inputs, *self.attempts)
-
-    @cached_property
-    def _words(self) -> tuple[Text, ...]:
-        self._bounded()
-        return tuple(words for entry in self.inputs if (words := entry.own_words) is not None)
-
-    @cached_property
-    def _leaves(self) -> tuple[Leaf, ...]:
-        self._bounded()
-        found: list[Leaf] = []
-        for entry in self._records:
-            found.extend(entry.leaves)
-            if len(found) > MAX_SCANNED_LEAVES:
-                raise EvaluationError("too_costly", "the run holds more values than a condition may scan")
-        return tuple(found)
-
-    @cached_property
-    def _pointed_at(self) -> frozenset[Leaf]:
-        return frozenset(
-            leaf
-            for call in self.attempts
-            if any(pointed.points(argument.value) and self.said(argument.value) for argument in call.argument_leaves)
-            for leaf in call.leaves
-        )
-
-    def _bounded(self) -> None:
-        if not self._readable:
-            raise EvaluationError("not_available", "something this run was told could not be read")
-        if max(len(self.attempts) + len(self.inputs), len(self.steps)) > MAX_SCANNED_CALLS:
-            message = f"the run is longer than {MAX_SCANNED_CALLS} calls or steps, the most a condition may scan"
-            raise EvaluationError("too_costly", message)
+        self._all_readable()
+        return self._index.carried(value, self.length)
 
 
 def approval_keys(approval: Approval) -> frozenset[tuple[str, ...]]:

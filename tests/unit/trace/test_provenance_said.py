@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from policy_engine.base.values import NONE, Optional, Timestamp, UInt, timestamp_of
-from policy_engine.runtime.trace.provenance.said import said
+from policy_engine.runtime.trace.provenance.scan.said import said
 from policy_engine.runtime.trace.provenance.tokens import Text
 
 

@@ -1,6 +1,6 @@
-"""Where values came from, by simple scan: one word of the language a file, over `text tokens dates leaves`.
+"""Where values came from. `index/` answers from what it noted as events came in; `scan/` is its plain twin, for tests.
 
-The engine only knows `semantics.context.Provenance`; an index can replace all of this behind it. What the language
-leaves open is decided in `docs/decisions/0007-provenance.md`. Wherever a comparison is in doubt it does *not* match:
-a value is then not said, seen nowhere, and carries every label of the run.
+Both stand on `text tokens dates leaves structured`. The engine only knows `semantics.context.Provenance`. What the
+language leaves open is decided in `docs/decisions/0007-provenance.md`. Wherever a comparison is in doubt it does *not*
+match: a value is then not said, seen nowhere, and carries every label of the run.
 """

@@ -48,6 +48,11 @@ _NAMED: Final = (
     re.compile(_EDGE + rf"(?P<m>{_MONTH})\.?,?\s+{_YEAR}(?![\w.,:/-]\d|\w)", re.IGNORECASE | re.ASCII),
     re.compile(_EDGE + rf"(?P<m>{_MONTH}){_END}", re.IGNORECASE | re.ASCII),
 )
+_LIKE_A_MONTH: Final = re.compile(r"(?<![a-z0-9_])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+_YEAR_AND_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
+_WIDE_GAP: Final = re.compile(r"\s{16}")
+_WINDOW: Final = 160
+"""Characters around a month that hold all of its date, as long as no gap in it is wide."""
 _WORD_BEFORE: Final = re.compile(r"(\w+)\s+\Z")
 _CLOCK: Final = re.compile(
     r"(?:(?<=[Tt ])|(?<![\w.:/-]))(?P<h>[0-9]{1,2})(?::(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:\.[0-9]+)?)?)?"
@@ -113,21 +118,48 @@ def is_ambiguous(text: str) -> bool:
 
 def dates_in(text: str) -> Iterator[Date]:
     """Every date that a text names."""
+    yield from iso_dates(text)
+    yield from named_dates(text)
+
+
+def iso_dates(text: str) -> Iterator[Date]:
+    """The dates in ISO form."""
     for match in _ISO.finditer(text):
         yield from _valid(match["y"], int(match["m"]), match["d"])
-    taken: list[tuple[int, int]] = []
+
+
+def named_dates(text: str) -> Iterator[Date]:
+    """The dates with a month's name."""
+    taken: set[int] = set()
     for pattern in _NAMED:
         for match in pattern.finditer(text):
-            start, end = match.span("m")
-            if any(start < last and first < end for first, last in taken):
+            start = match.start("m")
+            if start in taken:  # a month is a whole word: two that overlap are one
                 continue
             parts = match.groupdict()
             if pattern is _NAMED[-1] and not _means_a_month(match["m"], text[max(0, start - 16) : start]):
                 continue
             if match["m"] in _VERBS and not parts.get("y"):
                 continue
-            taken.append((start, end))
+            taken.add(start)
             yield from _valid(parts.get("y"), _MONTHS[match["m"].lower()], parts.get("d"))
+
+
+def dates_of_long(text: str) -> Iterator[Date]:
+    """The same dates as `dates_in`, found faster in long text: months are looked for only around what begins like one."""
+    if _YEAR_AND_MONTH.search(text):
+        yield from iso_dates(text)
+    lowered = text.lower()
+    if len(lowered) != len(text) or _WIDE_GAP.search(text):
+        yield from named_dates(text)
+        return
+    start = end = 0
+    for match in _LIKE_A_MONTH.finditer(lowered):
+        if match.start() - _WINDOW > end:
+            yield from named_dates(text[start:end])
+            start = match.start() - _WINDOW
+        end = match.end() + _WINDOW
+    yield from named_dates(text[start:end])
 
 
 def clocks_in(text: str) -> Iterator[Clock]:

@@ -17,8 +17,8 @@ from policy_engine.runtime.trace.provenance.structured import values_in
 from policy_engine.runtime.trace.provenance.text import is_identifier
 from policy_engine.runtime.trace.provenance.tokens import Text
 
-MAX_SCANNED_LEAVES: Final = 1_000_000
-"""Leaves of a run that a condition may scan; beyond it the condition is an error."""
+MAX_SEEN_LEAVES: Final = 1_000_000
+"""Leaves of a run that are remembered; beyond it every question about where a value came from is an error."""
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

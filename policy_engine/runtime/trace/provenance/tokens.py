@@ -21,7 +21,8 @@ _MOST_PEELED: Final = 4
 _LONGEST_PEELED: Final = 2_000
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,40})(?:\.[0-9]{1,40})?", re.ASCII)
 _CURRENCY: Final = "$€£¥₹₽"
-_LOOSE_WORD: Final = re.compile(r"\w+")
+LOOSE_WORD: Final = re.compile(r"\w+")
+"""A word for suspicion."""
 _SENTENCE_ENDS: Final = frozenset(".!?;:…。")
 _POSSESSIVES: Final = ("'s", "\u2019s")
 _FEWEST_DIGITS: Final = 4
@@ -44,12 +45,12 @@ class Text:
     @cached_property
     def identifiers(self) -> frozenset[str]:
         """Every token as it may be meant, character for character: with and without the punctuation around it."""
-        return frozenset(form for token in self.raw.split() for form in _peeled(token))
+        return frozenset(form for token in self.raw.split() for form in peeled(token))
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """The words in order, folded."""
-        return tuple(_words(self.raw))
+        return tuple(words_in(self.raw))
 
     @cached_property
     def numbers(self) -> frozenset[Decimal]:
@@ -70,7 +71,7 @@ class Text:
     @cached_property
     def loose_words(self) -> tuple[str, ...]:
         """The words for suspicion: split at any punctuation, folded loosely."""
-        return tuple(_LOOSE_WORD.findall(loose(self.raw)))
+        return tuple(LOOSE_WORD.findall(loose(self.raw)))
 
     @cached_property
     def shingles(self) -> frozenset[tuple[str, ...]]:
@@ -89,8 +90,8 @@ class Text:
     @cached_property
     def loose_identifiers(self) -> frozenset[str]:
         """The identifiers in the text, folded loosely. Numbers count from four digits on."""
-        forms = (loose(form) for token in self.raw.split() if is_identifier(token) for form in _peeled(token))
-        return frozenset(form for form in forms if _telling(form))
+        forms = (loose(form) for token in self.raw.split() if is_identifier(token) for form in peeled(token))
+        return frozenset(form for form in forms if telling(form))
 
     def holds_words(self, wanted: Sequence[Word]) -> bool:
         """Whether the wanted words stand here one after another, in one sentence unless they have its end too."""
@@ -116,7 +117,7 @@ def number_of(token: str) -> Decimal | None:
     return Decimal(bare.replace(",", "")) if _NUMBER.fullmatch(bare) else None
 
 
-def _peeled(token: str) -> Iterator[str]:
+def peeled(token: str) -> Iterator[str]:
     """The token, and what is left of it as quotes, brackets and sentence punctuation are taken off, layer by layer."""
     start, end = 0, len(token)
     while start < end and start < _MOST_PEELED and token[start] in LEADING:
@@ -136,7 +137,8 @@ def _peeled(token: str) -> Iterator[str]:
             yield token[start : end - len(ending)]
 
 
-def _words(raw: str) -> Iterator[Word]:
+def words_in(raw: str) -> Iterator[Word]:
+    """The words of a text, folded for exact comparison."""
     for token in raw.split():
         start, end = 0, len(token)
         while start < end and token[start] in LEADING:
@@ -160,7 +162,8 @@ def _same(here: Sequence[Word], wanted: Sequence[Word]) -> bool:
     )
 
 
-def _telling(form: str) -> bool:
+def telling(form: str) -> bool:
+    """Whether a token shared by two texts says anything: an identifier, a number from four digits on."""
     if not is_identifier(form):
         return False
     return number_of(form) is None or sum(character.isdigit() for character in form) >= _FEWEST_DIGITS

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from typing import Any
 
 from policy_engine.runtime.trace.provenance.leaves import Leaf
-from policy_engine.runtime.trace.provenance.origins import matcher, parts_of_value
+from policy_engine.runtime.trace.provenance.scan.origins import matcher, parts_of_value
 
 
 def pointed(value: Any, leaves: Sequence[Leaf], pointed_at: Set[Leaf]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from policy_engine.runtime.trace.provenance.origins import parts_of_value
-from policy_engine.runtime.trace.provenance.said import mentions
+from policy_engine.runtime.trace.provenance.scan.origins import parts_of_value
+from policy_engine.runtime.trace.provenance.scan.said import mentions
 from policy_engine.runtime.trace.provenance.tokens import Text
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.provenance.leaves import Leaf
-from policy_engine.runtime.trace.provenance.origins import parts_of_value
-from policy_engine.runtime.trace.provenance.said import exact
+from policy_engine.runtime.trace.provenance.scan.origins import parts_of_value
+from policy_engine.runtime.trace.provenance.scan.said import exact
 from policy_engine.runtime.trace.provenance.text import folded, is_identifier
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from policy_engine.base.values import Optional, Timestamp
 from policy_engine.runtime.trace.provenance.dates import Date, date_value
 from policy_engine.runtime.trace.provenance.leaves import Leaf
-from policy_engine.runtime.trace.provenance.said import exact, parts_of
+from policy_engine.runtime.trace.provenance.scan.said import exact, parts_of
 from policy_engine.runtime.trace.provenance.text import is_identifier
 from policy_engine.runtime.trace.provenance.tokens import Text
 

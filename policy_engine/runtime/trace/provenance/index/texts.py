@@ -1,0 +1,225 @@
+"""Which of many texts hold a token, a number, a day, a row of words: noted once a text, looked up by what is asked.
+
+A text that comes again costs one look-up. Rows of words are found by the rarest pair of neighbours in them, then
+compared word for word; rows of five for suspicion (`labels`) by a 64-bit hash.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from typing import Final, TypeAlias, TypeVar
+
+from policy_engine.base.errors import EvaluationError
+from policy_engine.runtime.trace.provenance.dates import Date, dates_of_long
+from policy_engine.runtime.trace.provenance.index.facts import MARK, FactBook
+from policy_engine.runtime.trace.provenance.text import loose
+from policy_engine.runtime.trace.provenance.tokens import LOOSE_WORD, SHARED_WORDS, Word
+
+MAX_INDEXED_CHARS: Final = 16_000_000
+"""Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
+_Key = TypeVar("_Key")
+
+Numbers: TypeAlias = int | list[int]
+"""One number, or several in rising order."""
+
+
+class TextIndex:
+    """Texts by number, in the order they were added."""
+
+    def __init__(self, book: FactBook) -> None:
+        self.known: dict[str, int] = {}
+        self.texts: list[str] = []
+        self._book = book
+        self._chars = 0
+        self._identifiers: dict[str, Numbers] = {}
+        self._numbers: dict[Decimal, Numbers] = {}
+        self._days: dict[Date, Numbers] = {}
+        self._words: dict[str, Numbers] = {}
+        self._stream: list[str] = []
+        self._ends: list[bool] = []
+        self._starts: list[int] = []
+        self._pairs: dict[int, Numbers] = {}
+        self._loose: dict[str, Numbers] = {}
+        self._runs: dict[int, Numbers] = {}
+        self._short: dict[tuple[str, ...], Numbers] = {}
+        self._short_heads: set[str] = set()
+
+    # ------------------------------------------------------------------ noting
+    def add(self, raw: str) -> int:
+        """The number of a text, which is noted if it is new; raises `EvaluationError` when there is too much of it."""
+        number = self.known.get(raw)
+        if number is not None:
+            return number
+        self._chars += len(raw)
+        if self._chars > MAX_INDEXED_CHARS:
+            raise EvaluationError("too_costly", f"the run holds more than {MAX_INDEXED_CHARS} characters of text")
+        number = len(self.texts)
+        self._note_tokens(raw, number)
+        for day in set(dates_of_long(raw)):
+            note(self._days, day, number)
+        self._note_loose_words(raw, number)
+        self.texts.append(raw)
+        self.known[raw] = number
+        return number
+
+    def _note_tokens(self, raw: str, number: int) -> None:
+        facts_of = self._book.of
+        words: list[Word] = []
+        for token in raw.split():
+            facts = facts_of(token)
+            words += facts.words
+            if facts.identifiers:
+                for form in facts.identifiers:
+                    note(self._identifiers, form, number)
+                for value in facts.numbers:
+                    note(self._numbers, value, number)
+                for form in facts.loose:
+                    note(self._loose, form, number)
+        start = len(self._stream)
+        self._starts.append(start)
+        texts = [word.text for word in words]
+        self._stream += texts
+        self._ends += [word.ends for word in words]
+        for word in set(texts):
+            note(self._words, word, number)
+        pairs = self._pairs
+        for place, pair in enumerate(map(hash, pairwise(texts)), start):
+            if pair in pairs:
+                note(pairs, pair, place)
+            else:
+                pairs[pair] = place
+
+    def _note_loose_words(self, raw: str, number: int) -> None:
+        words = LOOSE_WORD.findall(loose(raw))
+        if len(words) >= SHARED_WORDS:
+            runs = self._runs
+            for run in _runs(words):
+                if run in runs:
+                    note(runs, run, number)
+                else:
+                    runs[run] = number
+        elif words:
+            note(self._short, tuple(words), number)
+            self._short_heads.add(words[0])
+
+    # ------------------------------------------------------------------ looking up: exact
+    def with_identifier(self, bare: str) -> Sequence[int]:
+        """The texts with this token, character for character."""
+        return listed(self._identifiers.get(bare))
+
+    def with_number(self, value: Decimal) -> Sequence[int]:
+        """The texts in which this number stands as a token."""
+        return listed(self._numbers.get(value))
+
+    def with_word(self, word: str) -> Sequence[int]:
+        """The texts with this folded word."""
+        return listed(self._words.get(word))
+
+    def with_day(self, day: Date, *, exactly: bool) -> Sequence[int]:
+        """The texts that name this day, its year perhaps left out; without `exactly` the day of the month too."""
+        named = [day, Date(None, day.month, day.day)]
+        if not exactly:
+            named += [Date(day.year, day.month, None), Date(None, day.month, None)]
+        found = [number for one in named for number in listed(self._days.get(one))]
+        return found if len(found) < 2 else sorted(set(found))
+
+    def with_words(self, value: str) -> Sequence[int]:
+        """The texts in which the words of `value` stand one after another."""
+        wanted: list[Word] = []
+        rarest: Numbers | None = None
+        offset = 0
+        for token in value.split():
+            for word in self._book.of(token).words:
+                if wanted:
+                    places = self._pairs.get(hash((wanted[-1].text, word.text)))
+                    if places is None:
+                        return ()
+                    if rarest is None or _count(places) < _count(rarest):
+                        rarest, offset = places, len(wanted) - 1
+                elif word.text not in self._words:
+                    return ()
+                wanted.append(word)
+        if rarest is None:
+            return self.with_word(wanted[0].text) if wanted else ()
+        return self._standing(wanted, (place - offset for place in listed(rarest)))
+
+    def _standing(self, wanted: list[Word], places: Iterable[int]) -> list[int]:
+        """The texts in which the wanted words stand at one of these places of the stream."""
+        words, size = [word.text for word in wanted], len(wanted)
+        inner = [index for index, word in enumerate(wanted[:-1]) if not word.ends]
+        found: list[int] = []
+        for place in places:
+            if place < 0 or self._stream[place : place + size] != words:
+                continue
+            number = bisect_right(self._starts, place) - 1
+            end = self._starts[number + 1] if number + 1 < len(self._starts) else len(self._stream)
+            if place + size > end or (found and found[-1] == number):
+                continue
+            if not any(self._ends[place + index] for index in inner):
+                found.append(number)
+        return found
+
+    # ------------------------------------------------------------------ looking up: suspicion
+    def sharing_much(self, value: str) -> set[int]:
+        """The texts that share five consecutive loose words or an identifier with `value`."""
+        found: set[int] = set()
+        for token in value.split() if self._loose else ():
+            if token.isascii() and (token.isalpha() or MARK.search(token) is None):
+                continue
+            for form in self._book.of(token).loose:
+                found.update(listed(self._loose.get(form)))
+        for numbers in map(self._runs.get, _runs(_loose_words(value))) if self._runs else ():
+            if numbers is not None:
+                found.update(listed(numbers))
+        return found
+
+    def held_by(self, value: str) -> set[int]:
+        """The texts of less than five loose words that stand in `value` as a whole."""
+        if not self._short:
+            return set()
+        words = _loose_words(value)
+        found: set[int] = set()
+        if self._short_heads.isdisjoint(words):
+            return found
+        for place, word in enumerate(words):
+            if word in self._short_heads:
+                for size in range(1, SHARED_WORDS):
+                    if place + size <= len(words):
+                        found.update(listed(self._short.get(tuple(words[place : place + size]))))
+        return found
+
+
+def note(postings: dict[_Key, Numbers], key: _Key, number: int) -> None:
+    """Add a number to those of a key."""
+    held = postings.get(key)
+    if held is None:
+        postings[key] = number
+    elif isinstance(held, list):
+        if held[-1] != number:
+            held.append(number)
+    elif held != number:
+        postings[key] = [held, number]
+
+
+def listed(numbers: Numbers | None) -> Sequence[int]:
+    """The numbers of a key as a sequence."""
+    if numbers is None:
+        return ()
+    return numbers if isinstance(numbers, list) else (numbers,)
+
+
+def _count(numbers: Numbers) -> int:
+    return len(numbers) if isinstance(numbers, list) else 1
+
+
+def _loose_words(value: str) -> list[str]:
+    found: list[str] = LOOSE_WORD.findall(loose(value))
+    return found
+
+
+def _runs(words: list[str]) -> Iterator[int]:
+    """The hash of each row of five."""
+    return map(hash, zip(words, words[1:], words[2:], words[3:], words[4:], strict=False))
