@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.slow
 def test_the_demo_shows_each_effect_and_a_table() -> None:
     """A real agent is allowed, rewritten, refused with a hint it follows, and asked about; recorded attacks are stopped."""
-    done = subprocess.run([sys.executable, "-m", "demo"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-m", "docs.demo"], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     for words in ("  allowed", "  rewritten  n became 100", "args.amount at most 10000", "  asks "):
         assert words in done.stdout
