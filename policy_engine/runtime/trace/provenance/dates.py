@@ -100,7 +100,7 @@ class Clock:
 
 def date_value(text: str) -> tuple[Date, Clock | None] | None:
     """The date, and time of day, that a whole string is in ISO form; None for anything else."""
-    match = _VALUE.fullmatch(text)
+    match = _VALUE.fullmatch(text) if text[4:5] == "-" else None
     if match is None:
         return None
     try:
@@ -150,15 +150,21 @@ def dates_of_long(text: str) -> Iterator[Date]:
     if _YEAR_AND_MONTH.search(text):
         yield from iso_dates(text)
     lowered = text.lower()
-    if len(lowered) != len(text) or _WIDE_GAP.search(text):
+    if len(lowered) != len(text):
+        yield from named_dates(text)
+        return
+    places = [match.start() for match in _LIKE_A_MONTH.finditer(lowered)]
+    if not places:
+        return
+    if len(text) <= 2 * _WINDOW or _WIDE_GAP.search(text):
         yield from named_dates(text)
         return
     start = end = 0
-    for match in _LIKE_A_MONTH.finditer(lowered):
-        if match.start() - _WINDOW > end:
+    for place in places:
+        if place - _WINDOW > end:
             yield from named_dates(text[start:end])
-            start = match.start() - _WINDOW
-        end = match.end() + _WINDOW
+            start = place - _WINDOW
+        end = place + _WINDOW
     yield from named_dates(text[start:end])
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from policy_engine.runtime.trace.provenance.structured import values_in
@@ -19,6 +18,7 @@ from policy_engine.runtime.trace.provenance.tokens import Text
 
 MAX_SEEN_LEAVES: Final = 1_000_000
 """Leaves of a run that are remembered; beyond it every question about where a value came from is an error."""
+_NONE: Final[frozenset[str]] = frozenset()
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -30,30 +30,40 @@ class LabelAt(NamedTuple):
     add: bool
 
 
-@dataclass(frozen=True, eq=False)
 class Leaf:
     """One value that was seen. `source` is `user`, `input`, `result` or `error`; `call` the id of the call.
 
-    `labels` were put on it or on what holds it; `cleared` were declassified there and not put on again.
+    `labels` were put on it or on what holds it; `cleared` were declassified there and not put on again. `number`
+    counts the leaves of one record. Never changed.
     """
 
-    value: Any
-    source: str
-    tool: str
-    path: str
-    call: str
-    labels: frozenset[str]
-    cleared: frozenset[str]
+    __slots__ = ("_text", "call", "cleared", "labels", "number", "path", "source", "tool", "value")
+
+    def __init__(
+        self, value: Any, source: str, tool: str, path: str, call: str, labels: frozenset[str], cleared: frozenset[str],
+        number: int,
+    ) -> None:  # fmt: skip
+        self.value = value
+        self.source = source
+        self.tool = tool
+        self.path = path
+        self.call = call
+        self.labels = labels
+        self.cleared = cleared
+        self.number = number
+        self._text: Text | None = None
 
     @property
     def origin(self) -> dict[str, Any]:
         """The record that `origins` gives."""
         return {"source": self.source, "tool": self.tool, "path": self.path, "call": self.call}
 
-    @cached_property
+    @property
     def text(self) -> Text | None:
-        """What it says, if it is text."""
-        return Text(self.value) if isinstance(self.value, str) else None
+        """What it says, if it is text; the scan's, which keeps what it took apart."""
+        if self._text is None and isinstance(self.value, str):
+            self._text = Text(self.value)
+        return self._text
 
 
 def leaves_of(
@@ -67,26 +77,39 @@ def leaves_of(
     structured: bool = True,
 ) -> Iterator[Leaf]:
     """Every leaf of `value`, in order. With `structured`, a text result that holds values is read as these."""
-    for at, plain, item in _walk(_opened(value) if structured else value, path, path):
-        here = [mark for mark in marks if _covers(mark.path, at) or _covers(mark.path, plain)] if marks else ()
+    for number, (at, plain, item) in enumerate(_walk(_opened(value) if structured else value, path, path)):
+        if not marks:
+            yield Leaf(item, source, tool, at, call, _NONE, _NONE, number)
+            continue
+        here = [mark for mark in marks if _covers(mark.path, at) or _covers(mark.path, plain)]
         labels = frozenset(mark.label for mark in here if mark.add)
         cleared = frozenset(mark.label for mark in here if not mark.add) - labels
-        yield Leaf(item, source, tool, at, call, labels, cleared)
+        yield Leaf(item, source, tool, at, call, labels, cleared, number)
 
 
 def _walk(value: Any, path: str, plain: str) -> Iterator[tuple[str, str, Any]]:
     """Path, the same with keys unquoted, and value of each leaf. An odd key is quoted: it must not pass for a path."""
     if isinstance(value, dict):
         for key, item in value.items():
-            inside = f"{path}.{key}" if _FIELD.fullmatch(str(key)) else f"{path}[{json.dumps(str(key))}]"
-            if isinstance(key, str) and _is_data(key):
-                yield inside, f"{plain}.{key}", key
-            yield from _walk(item, inside, f"{plain}.{key}")
+            step, is_data = _step(str(key))
+            inside, bare = path + step, f"{plain}.{key}"
+            if is_data and isinstance(key, str):
+                yield inside, bare, key
+            if isinstance(item, dict | list):
+                yield from _walk(item, inside, bare)
+            elif item is not None:
+                yield inside, bare, item
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _walk(item, f"{path}[{index}]", f"{plain}[{index}]")
     elif value is not None:
         yield path, plain, value
+
+
+@lru_cache(maxsize=4_096)
+def _step(key: str) -> tuple[str, bool]:
+    """How a path goes on with a key, and whether the key is itself data."""
+    return (f".{key}" if _FIELD.fullmatch(key) else f"[{json.dumps(key)}]"), _is_data(key)
 
 
 def _opened(value: Any) -> Any:

@@ -7,12 +7,16 @@ adds labels.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
 IDENTIFIER_MARKS: Final = frozenset("@_/.:")
 LEADING: Final = frozenset("'\"`([{<«“”\u2018\u2019„¿¡")
 TRAILING: Final = frozenset("'\"`)]}>»“”\u2018\u2019.,;:!?…。\uff0c、")
+ASCII_MARK: Final = re.compile(r"[0-9@_/.:]")
+"""What makes a token of ASCII an identifier."""
+_ASCII_IDENTIFIER: Final = re.compile(r"[^\s0-9@_/.:]*[0-9@_/.:]\S*")
 _LOOK_ALIKES: Final = str.maketrans(
     "авекмнорстухѕіјԁһӏԛԝοαερτυνικχβγηωցոսօ\u0131",
     "abekmhopctyxsijdhlqwoaeptuvikxbynwgnuoi",
@@ -35,7 +39,9 @@ def loose(text: str) -> str:
 
 def is_identifier(text: str) -> bool:
     """No space, with a digit or one of `@ _ / . :`; judged before and after NFKC: neither form slips through."""
+    if text.isascii():
+        return _ASCII_IDENTIFIER.fullmatch(text) is not None
     if not text or any(character.isspace() for character in text):
         return False
-    forms = text if text.isascii() else text + unicodedata.normalize("NFKC", text)
+    forms = text + unicodedata.normalize("NFKC", text)
     return any(character in IDENTIFIER_MARKS or character.isnumeric() for character in forms)

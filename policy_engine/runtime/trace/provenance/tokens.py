@@ -26,6 +26,8 @@ LOOSE_WORD: Final = re.compile(r"\w+")
 _SENTENCE_ENDS: Final = frozenset(".!?;:…。")
 _POSSESSIVES: Final = ("'s", "\u2019s")
 _FEWEST_DIGITS: Final = 4
+_LEADING: Final = "".join(LEADING)
+_TRAILING: Final = "".join(TRAILING)
 
 
 class Word(NamedTuple):
@@ -140,18 +142,18 @@ def peeled(token: str) -> Iterator[str]:
 def words_in(raw: str) -> Iterator[Word]:
     """The words of a text, folded for exact comparison."""
     for token in raw.split():
-        start, end = 0, len(token)
-        while start < end and token[start] in LEADING:
-            start += 1
-        while end > start and token[end - 1] in TRAILING:
-            end -= 1
-        if end == start:
+        bare = token.lstrip(_LEADING)
+        core = bare.rstrip(_TRAILING)
+        if not core:
             continue
-        core = token[start:end]
+        ends = len(core) < len(bare) and not _SENTENCE_ENDS.isdisjoint(bare[len(core) :])
+        if core.isascii():
+            yield Word(core.lower(), ends)
+            continue
         # A number or an address inside a text is not to be reached by another writing of it.
         pieces = [core.casefold()] if is_identifier(core) else folded(core).split()
         yield from (Word(piece, False) for piece in pieces[:-1])
-        yield from (Word(piece, not _SENTENCE_ENDS.isdisjoint(token[end:])) for piece in pieces[-1:])
+        yield from (Word(piece, ends) for piece in pieces[-1:])
 
 
 def _same(here: Sequence[Word], wanted: Sequence[Word]) -> bool:

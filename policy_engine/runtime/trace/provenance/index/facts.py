@@ -5,17 +5,14 @@ The same parts as `tokens.Text` gives for a whole text.
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from policy_engine.runtime.trace.provenance.text import is_identifier, loose
+from policy_engine.runtime.trace.provenance.text import ASCII_MARK, is_identifier, loose
 from policy_engine.runtime.trace.provenance.tokens import Word, number_of, peeled, telling, words_in
 
 _MOST_REMEMBERED: Final = 50_000
 _LONGEST_REMEMBERED: Final = 200
-MARK: Final = re.compile(r"[0-9@_/.:]")
-"""What makes an ASCII token an identifier."""
 
 
 class Facts(NamedTuple):
@@ -49,22 +46,17 @@ def _facts(token: str) -> Facts:
     if token.isascii():
         if token.isalpha():
             return Facts((), (), (Word(token.lower(), False),), ())
-        if MARK.search(token) is None:
+        if token.isalnum():
+            number = number_of(token)
+            numbers, shared = ((), (token.lower(),)) if number is None else ((number,), (token,) if telling(token) else ())
+            return Facts((token,), numbers, (Word(token.lower(), False),), shared)
+        if ASCII_MARK.search(token) is None:
             return Facts((), (), tuple(words_in(token)), ())
-    forms = tuple(dict.fromkeys(peeled(token)))
-    identifiers = tuple(form for form in forms if _marked(form))
-    found = (number_of(form) for form in identifiers)
-    numbers = tuple(dict.fromkeys(number for number in found if number is not None))
-    return Facts(identifiers, numbers, tuple(words_in(token)), _loose_identifiers(token, forms))
-
-
-def _loose_identifiers(token: str, forms: tuple[str, ...]) -> tuple[str, ...]:
-    """The identifiers that a token shares with others loosely, see `Text.loose_identifiers`."""
-    if not _marked(token):
-        return ()
-    loosely = (loose(form) for form in forms)
-    return tuple(dict.fromkeys(form for form in loosely if telling(form)))
-
-
-def _marked(form: str) -> bool:
-    return MARK.search(form) is not None if form.isascii() else is_identifier(form)
+    forms = list(dict.fromkeys(peeled(token)))
+    identifiers = [form for form in forms if is_identifier(form)]
+    values = dict.fromkeys(number for form in identifiers if (number := number_of(form)) is not None)
+    alike: list[str] = []
+    if is_identifier(token):
+        loosely = dict.fromkeys(map(str.lower if token.isascii() else loose, forms))
+        alike = [form for form in loosely if telling(form)]
+    return Facts(tuple(identifiers), tuple(values), tuple(words_in(token)), tuple(alike))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.log import Entry
 from policy_engine.runtime.trace.provenance.dates import date_value
 from policy_engine.runtime.trace.provenance.index.facts import FactBook
+from policy_engine.runtime.trace.provenance.index.suspicion import Suspicion
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
 from policy_engine.runtime.trace.provenance.leaves import MAX_SEEN_LEAVES, Leaf
 from policy_engine.runtime.trace.provenance.scan.said import exact, parts_of
@@ -19,29 +20,29 @@ Kind: TypeAlias = tuple[frozenset[str], frozenset[str], bool]
 """What labels tell leaves apart by: those put on, those cleared, and whether it is the user's own."""
 
 
-class Seen(NamedTuple):
-    """A leaf, the entry of the log that it came with, and its number among the leaves of that record."""
-
-    entry: Entry
-    number: int
-    leaf: Leaf
-
-
 class Places:
-    """All leaves of one value or text. `kinds` maps each kind among those that vouch to the entry where it came first."""
+    """All leaves of one value or text, each beside the entry it came with: `[entry, leaf, entry, leaf, …]`.
 
-    __slots__ = ("kinds", "leaves")
+    The kinds among those that vouch, with the entry where each came first, are `kind` and `since`, and any `more`.
+    """
+
+    __slots__ = ("kind", "leaves", "more", "since")
 
     def __init__(self) -> None:
-        self.leaves: list[Seen] = []
-        self.kinds: dict[Kind, int] = {}
+        self.leaves: list[Any] = []
+        self.kind: Kind | None = None
+        self.since = 0
+        self.more: dict[Kind, int] | None = None
 
-    def add(self, seen: Seen) -> None:
-        """One more leaf. The words of failing tools vouch for nothing; only their leaves can ever go again."""
-        self.leaves.append(seen)
-        leaf = seen.leaf
-        if leaf.source != "error":
-            self.kinds.setdefault((leaf.labels, leaf.cleared, leaf.source == "user"), seen.entry.number)
+    def vouches(self, kind: Kind, number: int) -> bool:
+        """Note that a leaf of that kind came; whether it is the first."""
+        if kind == self.kind or (self.more is not None and kind in self.more):
+            return False
+        if self.kind is None:
+            self.kind, self.since = kind, number
+        else:
+            self.more = {**(self.more or {}), kind: number}
+        return True
 
 
 class PlaceIndex:
@@ -51,6 +52,8 @@ class PlaceIndex:
         self.texts = TextIndex(book)
         self._of_text: list[Places] = []
         self._of_value: dict[Any, Places] = {}
+        self.suspicions: dict[Kind, Suspicion] = {}
+        self._book = book
         self._count = 0
 
     def add(self, entry: Entry) -> None:
@@ -59,8 +62,13 @@ class PlaceIndex:
         self._count += len(leaves)
         if self._count > MAX_SEEN_LEAVES:
             raise EvaluationError("too_costly", f"the run holds more than {MAX_SEEN_LEAVES} values")
-        for number, leaf in enumerate(leaves):
-            self._of(leaf.value).add(Seen(entry, number, leaf))
+        for leaf in leaves:
+            places = self._of(leaf.value)
+            places.leaves += (entry, leaf)
+            # The words of failing tools vouch for nothing; only their leaves can ever go again.
+            if leaf.source != "error" and places.vouches(kind_of(leaf), entry.number) and isinstance(leaf.value, str):
+                suspicion = self.suspicions.setdefault(kind_of(leaf), Suspicion())
+                suspicion.add(leaf.value, entry.number, self._book)
 
     def _of(self, value: Any) -> Places:
         if isinstance(value, str):
@@ -68,7 +76,11 @@ class PlaceIndex:
             if number == len(self._of_text):
                 self._of_text.append(Places())
             return self._of_text[number]
-        return self._of_value.setdefault(_key(value), Places())
+        key = _key(value)
+        places = self._of_value.get(key)
+        if places is None:
+            places = self._of_value[key] = Places()
+        return places
 
     def find(self, value: Any) -> list[Places]:
         """Where a single value was seen: as a leaf, or among the tokens of one."""
@@ -104,14 +116,30 @@ class PlaceIndex:
         return numbers if own is None else {own, *numbers}
 
 
-def visible(places: Iterable[Places], length: int) -> Iterator[Seen]:
-    """The leaves of a moment."""
-    return (seen for place in places for seen in place.leaves if seen.entry.visible(length))
+def kind_of(leaf: Leaf) -> Kind:
+    """The kind of a leaf."""
+    return leaf.labels, leaf.cleared, leaf.source == "user"
+
+
+def visible(places: Iterable[Places], length: int) -> list[tuple[Entry, Leaf]]:
+    """The leaves of a moment, with their entries."""
+    return [
+        (entry, leaf)
+        for place in places
+        for entry, leaf in zip(place.leaves[::2], place.leaves[1::2], strict=True)
+        if entry.number < length <= entry.gone
+    ]
 
 
 def kinds_at(places: Iterable[Places], length: int) -> set[Kind]:
     """The kinds of those leaves of a moment that vouch for what they hold."""
-    return {kind for place in places for kind, first in place.kinds.items() if first < length}
+    found: set[Kind] = set()
+    for place in places:
+        if place.kind is not None and place.since < length:
+            found.add(place.kind)
+        if place.more is not None:
+            found.update(kind for kind, first in place.more.items() if first < length)
+    return found
 
 
 def _key(value: Any) -> Any:

@@ -1,22 +1,21 @@
 """Which of many texts hold a token, a number, a day, a row of words: noted once a text, looked up by what is asked.
 
 A text that comes again costs one look-up. Rows of words are found by the rarest pair of neighbours in them, then
-compared word for word; rows of five for suspicion (`labels`) by a 64-bit hash.
+compared word for word.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.runtime.trace.provenance.dates import Date, dates_of_long
-from policy_engine.runtime.trace.provenance.index.facts import MARK, FactBook
-from policy_engine.runtime.trace.provenance.text import loose
-from policy_engine.runtime.trace.provenance.tokens import LOOSE_WORD, SHARED_WORDS, Word
+from policy_engine.runtime.trace.provenance.index.facts import FactBook
+from policy_engine.runtime.trace.provenance.tokens import Word
 
 MAX_INDEXED_CHARS: Final = 16_000_000
 """Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
@@ -42,10 +41,6 @@ class TextIndex:
         self._ends: list[bool] = []
         self._starts: list[int] = []
         self._pairs: dict[int, Numbers] = {}
-        self._loose: dict[str, Numbers] = {}
-        self._runs: dict[int, Numbers] = {}
-        self._short: dict[tuple[str, ...], Numbers] = {}
-        self._short_heads: set[str] = set()
 
     # ------------------------------------------------------------------ noting
     def add(self, raw: str) -> int:
@@ -60,7 +55,6 @@ class TextIndex:
         self._note_tokens(raw, number)
         for day in set(dates_of_long(raw)):
             note(self._days, day, number)
-        self._note_loose_words(raw, number)
         self.texts.append(raw)
         self.known[raw] = number
         return number
@@ -76,8 +70,6 @@ class TextIndex:
                     note(self._identifiers, form, number)
                 for value in facts.numbers:
                     note(self._numbers, value, number)
-                for form in facts.loose:
-                    note(self._loose, form, number)
         start = len(self._stream)
         self._starts.append(start)
         texts = [word.text for word in words]
@@ -91,19 +83,6 @@ class TextIndex:
                 note(pairs, pair, place)
             else:
                 pairs[pair] = place
-
-    def _note_loose_words(self, raw: str, number: int) -> None:
-        words = LOOSE_WORD.findall(loose(raw))
-        if len(words) >= SHARED_WORDS:
-            runs = self._runs
-            for run in _runs(words):
-                if run in runs:
-                    note(runs, run, number)
-                else:
-                    runs[run] = number
-        elif words:
-            note(self._short, tuple(words), number)
-            self._short_heads.add(words[0])
 
     # ------------------------------------------------------------------ looking up: exact
     def with_identifier(self, bare: str) -> Sequence[int]:
@@ -162,35 +141,6 @@ class TextIndex:
                 found.append(number)
         return found
 
-    # ------------------------------------------------------------------ looking up: suspicion
-    def sharing_much(self, value: str) -> set[int]:
-        """The texts that share five consecutive loose words or an identifier with `value`."""
-        found: set[int] = set()
-        for token in value.split() if self._loose else ():
-            if token.isascii() and (token.isalpha() or MARK.search(token) is None):
-                continue
-            for form in self._book.of(token).loose:
-                found.update(listed(self._loose.get(form)))
-        for numbers in map(self._runs.get, _runs(_loose_words(value))) if self._runs else ():
-            if numbers is not None:
-                found.update(listed(numbers))
-        return found
-
-    def held_by(self, value: str) -> set[int]:
-        """The texts of less than five loose words that stand in `value` as a whole."""
-        if not self._short:
-            return set()
-        words = _loose_words(value)
-        found: set[int] = set()
-        if self._short_heads.isdisjoint(words):
-            return found
-        for place, word in enumerate(words):
-            if word in self._short_heads:
-                for size in range(1, SHARED_WORDS):
-                    if place + size <= len(words):
-                        found.update(listed(self._short.get(tuple(words[place : place + size]))))
-        return found
-
 
 def note(postings: dict[_Key, Numbers], key: _Key, number: int) -> None:
     """Add a number to those of a key."""
@@ -213,13 +163,3 @@ def listed(numbers: Numbers | None) -> Sequence[int]:
 
 def _count(numbers: Numbers) -> int:
     return len(numbers) if isinstance(numbers, list) else 1
-
-
-def _loose_words(value: str) -> list[str]:
-    found: list[str] = LOOSE_WORD.findall(loose(value))
-    return found
-
-
-def _runs(words: list[str]) -> Iterator[int]:
-    """The hash of each row of five."""
-    return map(hash, zip(words, words[1:], words[2:], words[3:], words[4:], strict=False))

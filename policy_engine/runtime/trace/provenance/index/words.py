@@ -16,8 +16,10 @@ from policy_engine.runtime.trace.calls import CallRecord, InputRecord
 from policy_engine.runtime.trace.log import Entry, Log
 from policy_engine.runtime.trace.provenance.dates import Clock, Date, date_value, is_ambiguous
 from policy_engine.runtime.trace.provenance.index.facts import FactBook
-from policy_engine.runtime.trace.provenance.index.places import PlaceIndex, Seen, kinds_at, visible
+from policy_engine.runtime.trace.provenance.index.places import PlaceIndex, kinds_at, visible
+from policy_engine.runtime.trace.provenance.index.suspicion import Suspect
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
+from policy_engine.runtime.trace.provenance.leaves import Leaf
 from policy_engine.runtime.trace.provenance.scan.labels import is_free_text
 from policy_engine.runtime.trace.provenance.scan.origins import parts_of_value
 from policy_engine.runtime.trace.provenance.scan.pointed import points
@@ -94,14 +96,16 @@ class ProvenanceIndex:
         """Where the value was seen, in the order of a scan."""
         with self._lock:
             self._ready(length)
-            found: dict[tuple[int, int], Seen] = {}
+            found: dict[Leaf, Entry] = {}
             for part in parts_of_value(value):
-                seen = list(visible(self._places.find(part), length))
+                seen = visible(self._places.find(part), length)
                 if not seen:
                     return []
-                found.update(((one.entry.number, one.number), one) for one in seen)
-        ordered = sorted(found.values(), key=lambda one: (one.entry.order, one.number))
-        return [one.leaf.origin for one in ordered]
+                found.update((leaf, entry) for entry, leaf in seen)
+        if len(found) == 1:
+            return [leaf.origin for leaf in found]
+        ordered = sorted(found.items(), key=lambda one: (one[1].order, one[0].number))
+        return [leaf.origin for leaf, _ in ordered]
 
     def labels(self, value: Any, length: int) -> list[str]:
         """The labels there; for a value of the model's own, every label that entered the run."""
@@ -124,7 +128,7 @@ class ProvenanceIndex:
             self._ready(length)
             parts = parts_of_value(value)
             return bool(parts) and all(
-                any(self._points(seen.entry, length) for seen in visible(self._places.find(part), length))
+                any(self._points(entry, length) for entry, _ in visible(self._places.find(part), length))
                 for part in parts
             )
 
@@ -205,18 +209,15 @@ class ProvenanceIndex:
 
     def _labels_of(self, value: Any, entered: frozenset[str], length: int) -> set[str] | frozenset[str]:
         places = self._places
-        if not is_free_text(value):
-            seen = kinds_at(places.find(value), length)
-            related = seen
-        else:
-            whole = set(places.texts_with(value))
-            seen = kinds_at(places.at(whole), length)
-            shared = places.texts.sharing_much(value) - whole
-            much = kinds_at(places.at(shared), length)
-            little = kinds_at(places.at(places.texts.held_by(value) - whole - shared), length)
+        seen = kinds_at(places.find(value), length)
+        related = seen
+        if is_free_text(value):
+            suspect = Suspect(value, self._book)
+            kinds = [(kind, suspicion) for kind, suspicion in places.suspicions.items() if kind not in seen]
+            much = {kind for kind, suspicion in kinds if suspicion.shares_much(suspect, length)}
             if not seen and all(own for _, _, own in much):
                 return entered
-            related = seen | much | little
+            related = seen | much | {kind for kind, suspicion in kinds if suspicion.is_held(suspect, length)}
         if not related:
             return entered
         cleared = {label for _, off, _ in seen for label in off}

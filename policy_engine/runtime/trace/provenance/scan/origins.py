@@ -35,13 +35,15 @@ def origins(value: Any, leaves: Sequence[Leaf]) -> list[Leaf]:
 
 def parts_of_value(value: Any) -> list[Any]:
     """The single values in a value, without what says nothing (null, absent, empty text)."""
+    if isinstance(value, str):
+        return [value] if value else []
     if isinstance(value, Optional):
         return parts_of_value(value.value) if value.present else []
     if isinstance(value, list):
         return [part for item in value for part in parts_of_value(item)]
     if isinstance(value, dict):
         return [part for item in value.values() for part in parts_of_value(item)]
-    return [] if value is None or value == "" else [value]
+    return [] if value is None else [value]
 
 
 def matcher(value: Any) -> Matcher:
