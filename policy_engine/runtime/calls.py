@@ -79,7 +79,7 @@ class _Call:
         try:
             unsure = self._rewrite()
         except RewriteFailed as fault:
-            return self._deny((fault.rule,), (rule_error(fault.rule, fault.error),))
+            return self._deny(fault.rules, tuple(rule_error(rule, error) for rule, error in fault.faults))
         except MisfitError as fault:
             return unfit(self.core, self.request, "misfit", fault.path, f"{fault.problem} after rewriting")
         if unsure:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from policy_engine.base.decision import Ask, Decision, RuleError
-from policy_engine.base.errors import EvaluationError, MisfitError
+from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import duration_of
 from policy_engine.runtime.approvals import Desk, desk_for
 from policy_engine.runtime.calls import unfit
-from policy_engine.runtime.core import Core, ReadyPlan
+from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
 from policy_engine.runtime.details import FixedDetails, RuleDetails, Scene, no_hint
 from policy_engine.runtime.intake import plain
 from policy_engine.runtime.outputs import Output
@@ -69,57 +70,73 @@ def decide_event(core: Core, event: Event, view: Any | None, approvals: Sequence
         setattr(environment, root, fields)
     scene = Scene({}, principal, environment)
     desk = desk_for(core, event.name, scene, fields, approvals)
-    stopped = _stopped(core, ready, event.name, scene, desk)
+    seen = _Seen.of(ready.decide, scene)
+    stopped = _stopped(core, ready, event.name, scene, desk, seen)
     if stopped is not None:
         return stopped
+    changes = _Seen.of(ready.rewrites, scene)
+    seen = seen.and_then(changes)
+    unsure = tuple(ready.rewrites.failed(changes.mask))
+    if unsure:
+        return _answer(core, event.name, scene, "deny", unsure, (), seen)
+    rules = ready.rewrites.matched(changes.mask)
     try:
-        fields = _rewritten(core, ready, root, fields, scene)
+        fields = rewrite(root, fields, rules, core.namespace, scene.args, scene.principal, scene.environment)
     except RewriteFailed as fault:
-        return _answer(core, event.name, scene, "deny", (fault.rule,), ())
+        faults = tuple(rule_error(rule, error) for rule, error in fault.faults)
+        return _answer(core, event.name, scene, "deny", fault.rules, (), replace(seen, errors=(*seen.errors, *faults)))
     if root != "run":
         setattr(environment, root, fields)
-    return Output(core, ready.result, root, fields, scene, desk, attempt).decide("event", event.name)
+    output = Output(core, ready.result, root, fields, scene, desk, attempt)
+    output.observed = seen.observed
+    output.effects.extend(("redact", rule) for rule in rules)
+    output.faults.extend(seen.errors)
+    return output.decide("event", event.name)
 
 
-def _rewritten(core: Core, ready: ReadyPlan, root: str, fields: Any, scene: Scene) -> Any:
-    stage = ready.rewrites
-    mask = stage.mask(scene.args, scene.principal, scene.environment)
-    for rule in stage.failed(mask):
-        raise RewriteFailed(rule, EvaluationError("internal", "the condition of a rewrite came to an error"))
-    rules = stage.matched(mask)
-    return rewrite(root, fields, rules, core.namespace, scene.args, scene.principal, scene.environment)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a stage came to, kept at once: the fields it looked at may be rewritten before anybody reads its errors."""
+
+    mask: int
+    observed: tuple[str, ...]
+    errors: tuple[RuleError, ...]
+
+    @classmethod
+    def of(cls, stage: Stage, scene: Scene) -> _Seen:
+        mask = stage.mask(scene.args, scene.principal, scene.environment)
+        errors = stage.errors(mask, scene.args, scene.principal, scene.environment)
+        return cls(mask, stage.observed(mask), errors)
+
+    def and_then(self, other: _Seen) -> _Seen:
+        return _Seen(self.mask, (*self.observed, *other.observed), (*self.errors, *other.errors))
 
 
-def _stopped(core: Core, ready: ReadyPlan, name: str, scene: Scene, desk: Desk) -> Decision | None:
-    stage = ready.decide
-    verdict = ready.judge.verdict(stage.mask(scene.args, scene.principal, scene.environment))
+def _stopped(
+    core: Core, ready: ReadyPlan, name: str, scene: Scene, desk: Desk, seen: _Seen
+) -> Decision | None:
+    verdict = ready.judge.verdict(seen.mask)
     if verdict.effect == "deny":
-        return _answer(core, name, scene, "deny", verdict.deciding, ())
+        return _answer(core, name, scene, "deny", verdict.deciding, (), seen)
     if verdict.effect == "escalate":
         standings = [(rule, desk.standing(rule)) for rule in verdict.asks]
         refused = tuple(rule for rule, standing in standings if standing.kind in ("refused", "silent"))
         if refused:
-            return _answer(core, name, scene, "deny", refused, ())
+            return _answer(core, name, scene, "deny", refused, (), seen)
         asks = tuple(standing.ask for _, standing in standings if standing.ask is not None)
         if asks:
             waiting = tuple(rule for rule, standing in standings if standing.kind == "waiting")
-            return _answer(core, name, scene, "escalate", waiting, asks)
+            return _answer(core, name, scene, "escalate", waiting, asks, seen)
     return None
 
 
 def _answer(
-    core: Core, name: str, scene: Scene, effect: Any, rules: tuple[CompiledRule, ...], asks: tuple[Ask, ...]
+    core: Core, name: str, scene: Scene, effect: Any, rules: tuple[CompiledRule, ...], asks: tuple[Ask, ...], seen: _Seen
 ) -> Decision:
     ids = tuple(sorted({rule.id for rule in rules}))
-    ready = core.events[name]
-    mask = ready.decide.mask(scene.args, scene.principal, scene.environment)
     fallback = "a person must approve this first" if effect == "escalate" else "this is not permitted"
-    details = RuleDetails(
-        core, scene, rules, fallback, (f"{effect} {', '.join(ids)}",), ((ready.decide, mask),), no_hint
-    )
+    details = RuleDetails(core, scene, rules, fallback, (f"{effect} {', '.join(ids)}",), (), no_hint, seen.errors)
     return Decision(
         effect, "event", name, args=None, rules=ids, details=details, policy_digest=core.policy.digest,
-        observed=ready.decide.observed(mask), obligations=asks,
+        observed=tuple(sorted(set(seen.observed))), obligations=asks,
     )  # fmt: skip
-
-

@@ -43,6 +43,7 @@ class Output:
         self.labels: list[Label] = []
         self.asks: list[Ask] = []
         self.faults: list[RuleError] = []
+        self.observed: tuple[str, ...] = ()
 
     def decide(self, phase: Phase, name: str) -> Decision:
         """Gather what every matching rule demands; the strictest decides."""
@@ -75,8 +76,8 @@ class Output:
             tuple(self.faults),
         )  # fmt: skip
         return Decision(
-            effect, phase, name, args=self.scene.args, rules=ids, details=details,
-            policy_digest=self.core.policy.digest, observed=self.stage.observed(mask),
+            effect, phase, name, args=self.scene.args, rules=ids, details=details, policy_digest=self.core.policy.digest,
+            observed=tuple(sorted({*self.observed, *self.stage.observed(mask)})),
             obligations=(*self.labels, *(self.asks if effect == "escalate" else ())),
             degradation=next((one for one in self.instead if one.kind == effect), None),
             result=self.value if effect in ("pass", "redact") else None,
@@ -144,7 +145,8 @@ class Output:
                 self.root, self.value, rules, self.core.namespace, scene.args, scene.principal, scene.environment
             )
         except RewriteFailed as fault:
-            self._hide(fault.rule, fault.error)
+            for rule, error in fault.faults:
+                self._hide(rule, error)
             return
         self.value = changed
         self.effects.extend(("redact", rule) for rule in rules)

@@ -15,14 +15,20 @@ from policy_engine.runtime.paths import PathMismatch, emptied, replaced
 from policy_engine.semantics.artifact import CompiledRule, RedactStep, SetStep, Step
 from policy_engine.semantics.evaluation import run_value
 
+Fault = tuple[CompiledRule, EvaluationError]
+
 
 class RewriteFailed(Exception):
-    """A rewrite could not be worked out or applied; the call must not go on. `kind` and `message` as in EvaluationError."""
+    """Rewrites could not be worked out or applied; the call must not go on. `faults` are all of them, with their rules."""
 
-    def __init__(self, rule: CompiledRule, error: EvaluationError) -> None:
-        super().__init__(rule.id)
-        self.rule = rule
-        self.error = error
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__(", ".join(rule.id for rule, _ in faults))
+        self.faults = faults
+
+    @property
+    def rules(self) -> tuple[CompiledRule, ...]:
+        """The rules that failed."""
+        return tuple(rule for rule, _ in self.faults)
 
 
 def rewrite(
@@ -36,29 +42,20 @@ def rewrite(
 ) -> Any:
     """`value` (what the name `root` stands for) as the matching rewrite rules leave it; raises `RewriteFailed`."""
     changed = value
+    faults: list[Fault] = []
     for rule in sorted(rules, key=lambda one: one.layer):
-        for step in rule.steps:
-            if step.path.root == root:
-                changed = _applied(rule, step, changed, namespace, args, principal, environment)
+        try:
+            for step in rule.steps:
+                if step.path.root == root:
+                    changed = apply_step(step, changed, namespace, args, principal, environment)
+        except EvaluationError as fault:
+            faults.append((rule, fault))
+        except PathMismatch:
+            error = EvaluationError("no_such_field", "the path of a rewrite does not fit the value it meets")
+            faults.append((rule, error))
+    if faults:
+        raise RewriteFailed(tuple(faults))
     return changed
-
-
-def _applied(
-    rule: CompiledRule,
-    step: Step,
-    value: Any,
-    namespace: Mapping[str, Any],
-    args: Any,
-    principal: Any,
-    environment: DecisionEnvironment,
-) -> Any:
-    try:
-        return apply_step(step, value, namespace, args, principal, environment)
-    except EvaluationError as fault:
-        raise RewriteFailed(rule, fault) from None
-    except PathMismatch:
-        error = EvaluationError("no_such_field", "the path of a rewrite does not fit the value it meets")
-        raise RewriteFailed(rule, error) from None
 
 
 def apply_step(

@@ -240,6 +240,8 @@ class Evaluator:
             return container
         if kind(container) not in ("list", "map"):
             return Err("a macro over what is neither list nor map")
+        if node.kind in ("last", "after", "sortBy") and kind(container) != "list":
+            return Err("what comes last is a question for lists")
         return macro(self, node, container, local)
 
 

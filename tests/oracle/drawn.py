@@ -78,12 +78,12 @@ class Conditions:
         if depth == 0 or pick < 0.4:
             return self.atom()
         if pick < 0.6:
-            return f"({self.condition(depth - 1)} && {self.condition(depth - 1)})"
+            return f"(({self.condition(depth - 1)}) && ({self.condition(depth - 1)}))"
         if pick < 0.8:
-            return f"({self.condition(depth - 1)} || {self.condition(depth - 1)})"
+            return f"(({self.condition(depth - 1)}) || ({self.condition(depth - 1)}))"
         if pick < 0.9:
             return f"!({self.condition(depth - 1)})"
-        return f"({self.condition(depth - 1)} ? {self.condition(depth - 1)} : {self.condition(depth - 1)})"
+        return f"(({self.condition(depth - 1)}) ? ({self.condition(depth - 1)}) : ({self.condition(depth - 1)}))"
 
     def atom(self) -> str:
         choices = [self.numeric, self.textual, self.surroundings]

@@ -136,7 +136,8 @@ def drawn(seed: int, *, rewrites: bool = True, shaped: bool | None = None) -> Dr
     writer = Writer(draw, shaped, run, "r", ("yes",))
     common = COMMON + (SHAPES if shaped else "") + LETS
     default = draw.choice(("", "", "", "default abstain\n", "default escalate to ops within 10m\n", "default deny\n"))
-    known = f"allow base on {DYN_TOOL} when principal.role == \"lead\" && args.a == 77\n"
+    ground = "allow ground on * when threshold != 77\n" if draw.random() < 0.4 else ""
+    known = ground + f"allow base on {DYN_TOOL} when principal.role == \"lead\" && args.a == 77\n"
     body = known + "".join(writer.rule(kinds) for _ in range(draw.randrange(2, 8)))
     files = {}
     if split:
@@ -153,6 +154,42 @@ def drawn(seed: int, *, rewrites: bool = True, shaped: bool | None = None) -> Dr
         layers.append(("above.policy",))
     params = {"cap": draw.choice((0.0, 50.0))} if draw.random() < 0.4 else {}
     return Drawn(files, tuple(layers), params, shaped, run)
+
+
+RESULTS = (
+    "result.ok == true", "has(result.text) && result.text.startsWith('a')", "size(result) > 1", "result.items.all(i, i > 0)",
+    "result.text == args.to", "result.?text.orValue('a') != 'ab b'", "!result.ok", "result.items[0] == 1", "call.cost < 2.0",
+    "call.duration < duration('1m') || result.ok", "result.exists(k, k == 'text')", "type(result) == map",
+)  # fmt: skip
+CHANGES = ("redact result.text with \"*\"", "redact result.items[*]", "set result.ok to false", "redact result.meta.owner")
+PLACES = ("", " at result.text", " at result.items[*]", " at result.text, result.meta.owner", " at result[*]")
+RESULT_ENDS = ("", " else withhold", " else deny", " else reply \"no\"")
+
+
+def drawn_results(seed: int) -> Drawn:
+    """A policy whose rules are about results, on the tools that share `args.to`."""
+    draw = random.Random(seed)
+    changes = draw.sample(CHANGES, len(CHANGES))
+    lines = []
+    for number in range(draw.randrange(1, 7)):
+        target = draw.choice(("crm.refund", "crm.*", "fs.read", "reads", "crm.* except crm.search"))
+        made = Conditions(draw, dict.fromkeys(("to",)), False, [], True)
+        condition = draw.choice((draw.choice(RESULTS), f"{draw.choice(RESULTS)} && {made.atom()}"))
+        when = f" when {condition}" if draw.random() < 0.6 else ""
+        when += f" unless {draw.choice(RESULTS)}" if draw.random() < 0.3 else ""
+        kind = draw.choice(("validate", "validate", "rewrite", "label", "declassify"))
+        observe = "observe " if kind == "validate" and draw.random() < 0.15 else ""
+        if kind == "validate":
+            needs = f" require {draw.choice(RESULTS)}"
+            lines.append(f"{observe}validate v{number} on {target}{when}{needs}{draw.choice(RESULT_ENDS)}\n")
+        elif kind == "rewrite" and changes:
+            lines.append(f"rewrite w{number} on {target} {changes.pop()}{when}\n")
+        elif kind == "label":
+            lines.append(f"label l{number} on {target} as {draw.choice(('untrusted', 'payee'))}{draw.choice(PLACES)}{when}\n")
+        else:
+            lines.append(f"declassify d{number} on {target} of untrusted{when}\n")
+    text = "policy main\n" + COMMON + "labels untrusted, payee\n" + SHAPES + "allow all on *\n" + "".join(lines)
+    return Drawn({"policy": text}, (("policy",),), {}, True, False)
 
 
 def with_text(policy: Drawn, name: str, text: str) -> Drawn:
