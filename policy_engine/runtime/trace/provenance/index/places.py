@@ -21,18 +21,28 @@ Kind: TypeAlias = tuple[frozenset[str], frozenset[str], bool]
 
 
 class Places:
-    """All leaves of one value or text, each beside the entry it came with: `[entry, leaf, entry, leaf, …]`.
+    """All leaves of one value or text, each with the entry it came with: the first, and any `rest` in turn.
 
-    The kinds among those that vouch, with the entry where each came first, are `kind` and `since`, and any `more`.
+    The kinds among those that vouch, with the number of the entry where each came first, are `kind` and `since`, and
+    any `more`.
     """
 
-    __slots__ = ("kind", "leaves", "more", "since")
+    __slots__ = ("entry", "kind", "leaf", "more", "rest", "since")
 
-    def __init__(self) -> None:
-        self.leaves: list[Any] = []
+    def __init__(self, entry: Entry, leaf: Leaf) -> None:
+        self.entry = entry
+        self.leaf = leaf
+        self.rest: list[Any] | None = None
         self.kind: Kind | None = None
         self.since = 0
         self.more: dict[Kind, int] | None = None
+
+    def add(self, entry: Entry, leaf: Leaf) -> None:
+        """One more leaf."""
+        if self.rest is None:
+            self.rest = [entry, leaf]
+        else:
+            self.rest += (entry, leaf)
 
     def vouches(self, kind: Kind, number: int) -> bool:
         """Note that a leaf of that kind came; whether it is the first."""
@@ -43,6 +53,15 @@ class Places:
         else:
             self.more = {**(self.more or {}), kind: number}
         return True
+
+    def visible(self, length: int) -> list[tuple[Entry, Leaf]]:
+        """The leaves of a moment, with their entries."""
+        first = self.entry
+        found = [(first, self.leaf)] if first.number < length <= first.gone else []
+        if self.rest is not None:
+            later = zip(self.rest[::2], self.rest[1::2], strict=True)
+            found += [(entry, leaf) for entry, leaf in later if entry.number < length <= entry.gone]
+        return found
 
 
 class PlaceIndex:
@@ -63,23 +82,29 @@ class PlaceIndex:
         if self._count > MAX_SEEN_LEAVES:
             raise EvaluationError("too_costly", f"the run holds more than {MAX_SEEN_LEAVES} values")
         for leaf in leaves:
-            places = self._of(leaf.value)
-            places.leaves += (entry, leaf)
+            places = self._put(entry, leaf)
             # The words of failing tools vouch for nothing; only their leaves can ever go again.
-            if leaf.source != "error" and places.vouches(kind_of(leaf), entry.number) and isinstance(leaf.value, str):
-                suspicion = self.suspicions.setdefault(kind_of(leaf), Suspicion())
-                suspicion.add(leaf.value, entry.number, self._book)
+            if leaf.source != "error":
+                kind = (leaf.labels, leaf.cleared, leaf.source == "user")
+                if places.vouches(kind, entry.number) and isinstance(leaf.value, str):
+                    suspicion = self.suspicions.get(kind) or self.suspicions.setdefault(kind, Suspicion())
+                    text = self.texts.known[leaf.value]
+                    suspicion.add(leaf.value, self.texts.loose[text], entry.number)
 
-    def _of(self, value: Any) -> Places:
-        if isinstance(value, str):
-            number = self.texts.add(value)
-            if number == len(self._of_text):
-                self._of_text.append(Places())
-            return self._of_text[number]
-        key = _key(value)
-        places = self._of_value.get(key)
-        if places is None:
-            places = self._of_value[key] = Places()
+    def _put(self, entry: Entry, leaf: Leaf) -> Places:
+        if isinstance(leaf.value, str):
+            number = self.texts.add(leaf.value)
+            places = self._of_text[number] if number < len(self._of_text) else None
+        else:
+            places = self._of_value.get(_key(leaf.value))
+        if places is not None:
+            places.add(entry, leaf)
+            return places
+        places = Places(entry, leaf)
+        if isinstance(leaf.value, str):
+            self._of_text.append(places)
+        else:
+            self._of_value[_key(leaf.value)] = places
         return places
 
     def find(self, value: Any) -> list[Places]:
@@ -116,19 +141,9 @@ class PlaceIndex:
         return numbers if own is None else {own, *numbers}
 
 
-def kind_of(leaf: Leaf) -> Kind:
-    """The kind of a leaf."""
-    return leaf.labels, leaf.cleared, leaf.source == "user"
-
-
 def visible(places: Iterable[Places], length: int) -> list[tuple[Entry, Leaf]]:
     """The leaves of a moment, with their entries."""
-    return [
-        (entry, leaf)
-        for place in places
-        for entry, leaf in zip(place.leaves[::2], place.leaves[1::2], strict=True)
-        if entry.number < length <= entry.gone
-    ]
+    return [seen for place in places for seen in place.visible(length)]
 
 
 def kinds_at(places: Iterable[Places], length: int) -> set[Kind]:

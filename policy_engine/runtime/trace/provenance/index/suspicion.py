@@ -7,7 +7,7 @@ labels. Called by `places` and `words`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from policy_engine.runtime.trace.provenance.index.facts import FactBook
 from policy_engine.runtime.trace.provenance.text import ASCII_MARK, loose
@@ -32,12 +32,10 @@ class Suspicion:
         self._short: dict[tuple[str, ...], int] = {}
         self._short_heads: set[str] = set()
 
-    def add(self, text: str, number: int, book: FactBook) -> None:
+    def add(self, text: str, loose_identifiers: Sequence[str], number: int) -> None:
         """Note a text that came with entry `number`, which is never lower than the one before."""
-        for token in text.split():
-            if _may_share(token):
-                for form in book.of(token).loose:
-                    self._identifiers.setdefault(form, number)
+        for form in loose_identifiers:
+            self._identifiers.setdefault(form, number)
         words: list[str] = LOOSE_WORD.findall(loose(text))
         if len(words) >= SHARED_WORDS:
             keep = self._runs.setdefault

@@ -15,7 +15,6 @@ from typing import Final, TypeAlias, TypeVar
 from policy_engine.base.errors import EvaluationError
 from policy_engine.runtime.trace.provenance.dates import Date, dates_of_long
 from policy_engine.runtime.trace.provenance.index.facts import FactBook
-from policy_engine.runtime.trace.provenance.tokens import Word
 
 MAX_INDEXED_CHARS: Final = 16_000_000
 """Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
@@ -26,11 +25,12 @@ Numbers: TypeAlias = int | list[int]
 
 
 class TextIndex:
-    """Texts by number, in the order they were added."""
+    """Texts by number, in the order they were added. `loose` are the identifiers that each shares loosely."""
 
     def __init__(self, book: FactBook) -> None:
         self.known: dict[str, int] = {}
         self.texts: list[str] = []
+        self.loose: list[tuple[str, ...]] = []
         self._book = book
         self._chars = 0
         self._identifiers: dict[str, Numbers] = {}
@@ -60,25 +60,32 @@ class TextIndex:
         return number
 
     def _note_tokens(self, raw: str, number: int) -> None:
-        facts_of = self._book.of
-        words: list[Word] = []
+        known, facts_of = self._book.known, self._book.of
+        words: list[str] = []
+        ends: list[bool] = []
+        loose: list[str] = []
         for token in raw.split():
-            facts = facts_of(token)
-            words += facts.words
-            if facts.identifiers:
-                for form in facts.identifiers:
+            identifiers, numbers, its_words, its_ends, its_loose = known.get(token) or facts_of(token)
+            words += its_words
+            ends += its_ends
+            if identifiers:
+                loose += its_loose
+                for form in identifiers:
                     note(self._identifiers, form, number)
-                for value in facts.numbers:
+                for value in numbers:
                     note(self._numbers, value, number)
+        self.loose.append(tuple(loose))
         start = len(self._stream)
         self._starts.append(start)
-        texts = [word.text for word in words]
-        self._stream += texts
-        self._ends += [word.ends for word in words]
-        for word in set(texts):
-            note(self._words, word, number)
-        pairs = self._pairs
-        for place, pair in enumerate(map(hash, pairwise(texts)), start):
+        self._stream += words
+        self._ends += ends
+        held, pairs = self._words, self._pairs
+        for word in set(words):
+            if word in held:
+                note(held, word, number)
+            else:
+                held[word] = number
+        for place, pair in enumerate(map(hash, pairwise(words)), start):
             if pair in pairs:
                 note(pairs, pair, place)
             else:
@@ -107,31 +114,34 @@ class TextIndex:
 
     def with_words(self, value: str) -> Sequence[int]:
         """The texts in which the words of `value` stand one after another."""
-        wanted: list[Word] = []
+        wanted: list[str] = []
+        ends: list[bool] = []
         rarest: Numbers | None = None
         offset = 0
         for token in value.split():
-            for word in self._book.of(token).words:
+            facts = self._book.of(token)
+            ends += facts.ends
+            for word in facts.words:
                 if wanted:
-                    places = self._pairs.get(hash((wanted[-1].text, word.text)))
+                    places = self._pairs.get(hash((wanted[-1], word)))
                     if places is None:
                         return ()
                     if rarest is None or _count(places) < _count(rarest):
                         rarest, offset = places, len(wanted) - 1
-                elif word.text not in self._words:
+                elif word not in self._words:
                     return ()
                 wanted.append(word)
         if rarest is None:
-            return self.with_word(wanted[0].text) if wanted else ()
-        return self._standing(wanted, (place - offset for place in listed(rarest)))
+            return self.with_word(wanted[0]) if wanted else ()
+        inner = [index for index, end in enumerate(ends[:-1]) if not end]
+        return self._standing(wanted, inner, (place - offset for place in listed(rarest)))
 
-    def _standing(self, wanted: list[Word], places: Iterable[int]) -> list[int]:
-        """The texts in which the wanted words stand at one of these places of the stream."""
-        words, size = [word.text for word in wanted], len(wanted)
-        inner = [index for index, word in enumerate(wanted[:-1]) if not word.ends]
+    def _standing(self, wanted: list[str], inner: list[int], places: Iterable[int]) -> list[int]:
+        """The texts in which the words stand at one of these places, with no sentence ending behind the `inner` ones."""
+        size = len(wanted)
         found: list[int] = []
         for place in places:
-            if place < 0 or self._stream[place : place + size] != words:
+            if place < 0 or self._stream[place : place + size] != wanted:
                 continue
             number = bisect_right(self._starts, place) - 1
             end = self._starts[number + 1] if number + 1 < len(self._starts) else len(self._stream)

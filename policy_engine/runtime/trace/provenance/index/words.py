@@ -44,6 +44,7 @@ class ProvenanceIndex:
         self._places = PlaceIndex(self._book)
         self._arguments: dict[Any, list[Entry]] = {}
         self._labels: dict[str, list[Entry]] = {}
+        self._last_entered: tuple[int, frozenset[str]] = -1, frozenset()
         self._pointing: dict[Entry, tuple[int, bool]] = {}
 
     # ------------------------------------------------------------------ noting
@@ -101,7 +102,8 @@ class ProvenanceIndex:
                 seen = visible(self._places.find(part), length)
                 if not seen:
                     return []
-                found.update((leaf, entry) for entry, leaf in seen)
+                for entry, leaf in seen:
+                    found[leaf] = entry
         if len(found) == 1:
             return [leaf.origin for leaf in found]
         ordered = sorted(found.items(), key=lambda one: (one[1].order, one[0].number))
@@ -200,12 +202,15 @@ class ProvenanceIndex:
             return
         for token in part.split():
             for word in self._book.of(token).words:
-                yield self._any(self._said.with_word(word.text), length)
+                yield self._any(self._said.with_word(word), length)
 
     # ------------------------------------------------------------------ details of what was seen
     def _entered(self, length: int) -> frozenset[str]:
-        held = self._labels.items()
-        return frozenset(label for label, entries in held if any(entry.visible(length) for entry in entries))
+        if self._last_entered[0] != length:
+            held = self._labels.items()
+            entered = frozenset(label for label, entries in held if any(entry.visible(length) for entry in entries))
+            self._last_entered = length, entered
+        return self._last_entered[1]
 
     def _labels_of(self, value: Any, entered: frozenset[str], length: int) -> set[str] | frozenset[str]:
         places = self._places
