@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ.setdefault("POLICY_CACHE", "off")  # tests compile what they test; those of the cache have one of their own
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

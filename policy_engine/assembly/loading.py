@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from policy_engine.assembly.caching.recording import RecordingResolver
+from policy_engine.assembly.caching.store import shelf
 from policy_engine.assembly.clock import clock_from
 from policy_engine.assembly.files import FileResolver, MemoryResolver, entries
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
@@ -32,9 +34,19 @@ def load(
     live tools' schemas to those of `use tools`; `clock` replaces the machine's (aware datetimes).
     Raises `PolicyError` with every diagnostic, so that a policy that does not load stops the start; `FileNotFoundError`
     for a path that is not there.
+    A policy that was compiled before, of the same files, engine and Python, is taken from the cache
+    (docs/threat-model.md; `POLICY_CACHE=off` for none).
     """
-    compilation = compiled(FileResolver(), entries(path), under=under, params=params, tools=tools, executable=True)
-    return _policy(compilation, clock)
+    files, resolver = entries(path), RecordingResolver(FileResolver())
+    place = shelf(files, [os.fspath(layer) for layer in under], params or {}, tools)
+    known = None if place is None else place.find()
+    if known is not None:
+        return Policy(known, clock_from(clock))
+    compilation = compiled(resolver, files, under=under, params=params, tools=tools, executable=True)
+    policy = _policy(compilation, clock)
+    if place is not None:
+        place.keep(policy.compiled, resolver)
+    return policy
 
 
 def loads(

@@ -1,0 +1,157 @@
+"""Values of the engine as what `marshal` can write, and back: syntax trees, types, plans, constants of generated code.
+
+Called by `artifact.py`. An encoded value is an atom (None, bool, int, float, str, bytes, code) or a tuple that begins
+with a tag. What is one object stays one object, also after `marshal`. What has no encoding raises `Unencodable`: then a
+policy is not cached, and works as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import fields, is_dataclass
+from types import CodeType, MappingProxyType, MethodType, ModuleType
+from typing import Any, Final
+
+from policy_engine.base import values
+from policy_engine.base.source import Source, Span
+from policy_engine.base.values import UInt
+from policy_engine.semantics import artifact, types
+from policy_engine.semantics.ast import expressions
+from policy_engine.semantics.functions.catalogue import BY_NAME
+from policy_engine.semantics.functions.patterns import compiled
+
+MODULES: Final[tuple[ModuleType, ...]] = (values, types, expressions, artifact)
+"""Their dataclasses are records of plain parts: any of them can be stored field by field."""
+NEVER: Final = (artifact.CompiledPolicy,)
+"""Stored in parts, by `artifact.py`."""
+
+
+def _records() -> tuple[type, ...]:
+    return tuple(
+        found
+        for module in MODULES
+        for _, found in sorted(vars(module).items())
+        if isinstance(found, type) and is_dataclass(found) and found.__module__ == module.__name__ and found not in NEVER
+    )
+
+
+RECORDS: Final = _records()
+_TUPLE, _LIST, _DICT, _SET, _FROZENSET, _UINT, _SEARCH, _SPAN, _SOURCE, _FUNCTIONS, _PART = range(11)
+_FIRST_RECORD: Final = 16
+_TAGS: Final = {record: _FIRST_RECORD + number for number, record in enumerate(RECORDS)}
+_FIELDS: Final = {record: tuple(field.name for field in fields(record)) for record in RECORDS}
+_ATOMS: Final = (bool, int, float, str, bytes, CodeType)
+_BUILT_IN: Final[Mapping[type, int]] = {tuple: _TUPLE, list: _LIST, set: _SET, frozenset: _FROZENSET}
+_PATTERN: Final = type(compiled(""))
+
+
+class Unencodable(Exception):
+    """A part of a policy that cannot be stored; names its class."""
+
+
+class Encoder:
+    """Encodes the values of one piece. `part` answers what is stored as a piece of its own with that piece's number.
+
+    `names` are those of generated functions; `called` gathers the ones that the encoded values speak of.
+    """
+
+    def __init__(
+        self, sources: list[Source], names: Container[str] = (), part: Callable[[Any], int | None] = lambda _: None
+    ) -> None:
+        self.called: set[str] = set()
+        self._sources = sources
+        self._names = names
+        self._part = part
+        self._made: dict[int, tuple[Any, tuple[Any, ...]]] = {}
+
+    def encode(self, value: Any) -> Any:
+        """The value as an atom or a tagged tuple; raises `Unencodable`."""
+        kind = type(value)
+        if value is None or kind in _ATOMS:
+            if kind is str and value in self._names:
+                self.called.add(value)
+            return value
+        made = self._made.get(id(value))
+        if made is None:
+            made = self._made[id(value)] = value, self._tagged(kind, value)
+        return made[1]
+
+    def _tagged(self, kind: type, value: Any) -> tuple[Any, ...]:
+        if kind is Span:
+            return (_SPAN, self.encode(value.source), value.start, value.end)
+        number = self._part(value)
+        if number is not None:
+            return (_PART, number)
+        if kind in _TAGS:
+            return (_TAGS[kind], *(self.encode(getattr(value, name)) for name in _FIELDS[kind]))
+        if kind in (set, frozenset):
+            return (_BUILT_IN[kind], *sorted((self.encode(item) for item in value), key=repr))
+        if kind in _BUILT_IN:
+            return (_BUILT_IN[kind], *map(self.encode, value))
+        if kind in (dict, MappingProxyType):
+            if _is_language(value):
+                return (_FUNCTIONS,)
+            return (_DICT, *(self.encode(part) for pair in value.items() for part in pair))
+        if kind is UInt:
+            return (_UINT, int(value))
+        if kind is Source:
+            return (_SOURCE, self._number(value))
+        if kind is MethodType and type(value.__self__) is _PATTERN and value.__name__ == "search":
+            return (_SEARCH, value.__self__.pattern)
+        raise Unencodable(kind.__name__)
+
+    def _number(self, source: Source) -> int:
+        for number, known in enumerate(self._sources):
+            if known is source:
+                return number
+        self._sources.append(source)
+        return len(self._sources) - 1
+
+
+def _is_language(value: Mapping[Any, Any]) -> bool:
+    """Whether these are the language's own functions, and none of the host's."""
+    return value is BY_NAME or (len(value) == len(BY_NAME) and all(BY_NAME.get(key) is value[key] for key in value))
+
+
+class Decoder:
+    """Decodes the values of one piece; `part` gives what is stored as a piece of its own."""
+
+    def __init__(self, sources: list[Source], part: Callable[[int], Any]) -> None:
+        self._sources = sources
+        self._part = part
+        self._made: dict[int, Any] = {}
+
+    def decode(self, value: Any) -> Any:
+        """The value that was encoded; its tuples must live until the piece is decoded."""
+        if value.__class__ is not tuple:
+            return value
+        key = id(value)
+        if key in self._made:
+            return self._made[key]
+        made = self._made[key] = self._value(value)
+        return made
+
+    def _value(self, value: tuple[Any, ...]) -> Any:
+        tag = value[0]
+        if tag >= _FIRST_RECORD:
+            return RECORDS[tag - _FIRST_RECORD](*map(self.decode, value[1:]))
+        if tag == _SPAN:
+            return Span(self.decode(value[1]), value[2], value[3])
+        return _DECODERS[tag](self, value)
+
+    def _plain(self, value: tuple[Any, ...]) -> list[Any]:
+        return [self.decode(part) for part in value[1:]]
+
+
+_DECODERS: Final[Mapping[int, Callable[[Decoder, tuple[Any, ...]], Any]]] = {
+    _TUPLE: lambda decoder, value: tuple(decoder._plain(value)),
+    _LIST: lambda decoder, value: decoder._plain(value),
+    _SET: lambda decoder, value: set(decoder._plain(value)),
+    _FROZENSET: lambda decoder, value: frozenset(decoder._plain(value)),
+    _DICT: lambda decoder, value: dict(zip(*[iter(decoder._plain(value))] * 2, strict=True)),
+    _UINT: lambda decoder, value: UInt(value[1]),
+    _SEARCH: lambda decoder, value: compiled(value[1]).search,
+    _SOURCE: lambda decoder, value: decoder._sources[value[1]],
+    _FUNCTIONS: lambda decoder, value: BY_NAME,
+    _PART: lambda decoder, value: decoder._part(value[1]),
+}
