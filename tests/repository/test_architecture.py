@@ -18,6 +18,11 @@ DOORS = {
         "policy_engine/semantics/functions/", "policy_engine/semantics/schema/", "policy_engine/semantics/prelude.py",
         "policy_engine/semantics/linking.py", "policy_engine/compiler/codegen/", "policy_engine/compiler/analysis/",
     ),
+    "sqlglot": ("policy_engine/semantics/functions/sql_reading.py",),
+    "tree_sitter": ("policy_engine/semantics/functions/shell_reading.py",),
+    "tree_sitter_bash": ("policy_engine/semantics/functions/shell_reading.py",),
+    "stdnum": ("policy_engine/semantics/functions/detectors/checksum.py",),
+    "detect_secrets": ("policy_engine/semantics/functions/detectors/secrets.py",),
     "orjson": ("policy_engine/runtime/approvals.py",),
     "yaml": (
         "policy_engine/compiler/analysis/data_text.py", "policy_engine/runtime/trace/provenance/",

@@ -20,7 +20,15 @@ NOT_EXECUTABLE = Code(
     " that nobody keeps.\n\n```\nlimit rate on crm.refund to 5 per 1h        // checked, refused by load\n"
     "escalate each on crm.refund to finance within 30m\n```",
 )
-CODES = (NOT_EXECUTABLE,)
+MISSING_EXTRA = Code(
+    "missing-extra",
+    "A function needs a part of the installation that is not here",
+    "`sql`, `shell` and the detectors stand on larger packages, which are installed only where they are wanted. A policy that"
+    " calls them is refused when it is loaded, not when it decides.\n\n"
+    "```\ndeny writes on db.query unless sql(args.text).statements.all(s, s == \"select\")\n```\n\n"
+    "```console\npip install 'policy-engine[sql]'\n```",
+)
+CODES = (NOT_EXECUTABLE, MISSING_EXTRA)
 
 LATER_KINDS: Final = frozenset({"limit", "timeout", "retry", "breaker", "invariant"})
 _EFFECT: Final = "the policy is not loaded: what it promises would not be kept"
@@ -60,6 +68,7 @@ def check_default_executable(bench: Bench, default: Default | None) -> None:
 
 def _check_functions(bench: Bench, expressions: Iterable[Expr]) -> None:
     found: dict[str, Span] = {}
+    missing: dict[str, tuple[str, Span]] = {}
     for expression in expressions:
         expanded = bench.expanded(expression)
         pending = [] if expanded is None else [expanded.tree]
@@ -67,12 +76,21 @@ def _check_functions(bench: Bench, expressions: Iterable[Expr]) -> None:
             node = pending.pop()
             pending.extend(children(node))
             function = bench.draft.functions.get(node.function) if isinstance(node, Call) else None
-            if function is not None and function.body is None:
+            if function is None:
+                continue
+            if function.body is None:
                 found[function.name] = node.span
+            if function.extra is not None and function.extra.missing():
+                missing.setdefault(function.extra.name, (function.name, node.span))
     if found:
         names = " and ".join(f"`{name}`" for name in sorted(found))
         are = "is" if len(found) == 1 else "are"
         bench.report(
             NOT_EXECUTABLE, f"{names} {are} checked, but this version does not execute {'it' if are == 'is' else 'them'} yet",
             found[min(found)], effect=_EFFECT, suggestion="leave the rule out until then; `check` goes on checking it",
+        )  # fmt: skip
+    for extra, (name, span) in sorted(missing.items()):
+        bench.report(
+            MISSING_EXTRA, f"`{name}` needs the extra `{extra}`, which is not installed", (span, "called here"),
+            effect=_EFFECT, suggestion=f"pip install 'policy-engine[{extra}]'",
         )  # fmt: skip

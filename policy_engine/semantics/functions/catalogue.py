@@ -8,23 +8,29 @@ from typing import Final
 
 from policy_engine.base.values import TypeValue
 from policy_engine.semantics.functions import (
-    arguments,
     core,
-    detectors,
+    emails,
     encoders,
     entities,
+    fits,
+    globs,
     lists,
     math,
     network,
     optionals,
+    paths,
     patterns,
     provenance,
     schedule,
+    shell,
+    sql,
     string_extensions,
     strings,
     time,
+    urls,
 )
 from policy_engine.semantics.functions.declaration import Function
+from policy_engine.semantics.functions.detectors import checksum, mask, pii, secrets
 
 FUNCTIONS: Final[tuple[Function, ...]] = (
     *core.FUNCTIONS,
@@ -40,8 +46,17 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
     *network.FUNCTIONS,
     *provenance.FUNCTIONS,
     *entities.FUNCTIONS,
-    *arguments.FUNCTIONS,
-    *detectors.FUNCTIONS,
+    *paths.FUNCTIONS,
+    *globs.FUNCTIONS,
+    *urls.FUNCTIONS,
+    *emails.FUNCTIONS,
+    *sql.FUNCTIONS,
+    *shell.FUNCTIONS,
+    *pii.FUNCTIONS,
+    *secrets.FUNCTIONS,
+    *mask.FUNCTIONS,
+    *checksum.FUNCTIONS,
+    *fits.FUNCTIONS,
 )
 BY_NAME: Final[Mapping[str, Function]] = MappingProxyType({function.name: function for function in FUNCTIONS})
 """The same by the name policies write; names are unique, a function and a method of one name are one `Function`."""

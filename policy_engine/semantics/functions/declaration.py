@@ -26,6 +26,25 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """An optional part of the installation: `pip install 'policy-engine[NAME]'`.
+
+    `open` imports its packages behind their one door; it raises `ImportError` where they are not installed.
+    """
+
+    name: str
+    open: Callable[[], object]
+
+    def missing(self) -> bool:
+        """Whether it is not installed, or does not work here."""
+        try:
+            self.open()
+        except Exception:  # a broken package is as good as none, whatever it raises
+            return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A function of the language.
 
@@ -35,7 +54,9 @@ class Function:
     of its arguments itself (`no_such_overload`), because dynamically typed calls reach it unchecked. With
     `needs_context` it is given the `EvaluationContext` before them (provenance, run). `body is None` = declared for
     checking and formatting, refused by `load`: its turn comes in a later version.
-    `cost` = evaluation steps of one call, before the size of its arguments is counted.
+    `cost` = evaluation steps of one call, before the size of its arguments is counted. `extra`: what must be installed;
+    `load` refuses a policy that calls it otherwise. `constants`: for a position, what reads the argument there, so that
+    a constant it cannot read is told before any decision.
     """
 
     name: str
@@ -48,3 +69,5 @@ class Function:
     cost: int = 1
     needs_context: bool = False
     source: str = field(default="cel-spec", kw_only=True)
+    extra: Extra | None = field(default=None, kw_only=True)
+    constants: tuple[tuple[int, Callable[[Any], object]], ...] = field(default=(), kw_only=True)

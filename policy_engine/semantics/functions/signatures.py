@@ -11,12 +11,17 @@ from typing import Any
 from policy_engine.base.errors import EvaluationError
 from policy_engine.semantics.functions.declaration import Example, Overload
 from policy_engine.semantics.operations import no_overload
-from policy_engine.semantics.types import Type
+from policy_engine.semantics.types import RecordField, RecordType, Type
 
 
 def takes(*params: Type, to: Type) -> Overload:
     """The signature `(params…) -> to`; for a method the receiver comes first."""
     return Overload(params, to)
+
+
+def record(name: str, **fields: Type) -> RecordType:
+    """The record that a function gives, with these fields."""
+    return RecordType(name, tuple(RecordField(field, kind, required=True) for field, kind in sorted(fields.items())))
 
 
 def examples(*pairs: tuple[str, str]) -> tuple[Example, ...]:

@@ -62,6 +62,12 @@ class SchemaReader:
         shape = self._read(self._root, self._path, ())
         return DYN if self._faults.failed or shape == NEVER else shape.type
 
+    def shape(self) -> Shape | None:
+        """The type and the bounds of any value that fits; None after a fault. Notes what is not checked."""
+        shape = self._read(self._root, self._path, ())
+        self._faults.note_unchecked()
+        return None if self._faults.failed or shape == NEVER else shape
+
     def record(self, name: str) -> RecordType | None:
         """The record that arguments must fit; None after a fault."""
         if isinstance(self._root, dict) and self._root.get("type", "object") == "object" and not _speaks(self._root):

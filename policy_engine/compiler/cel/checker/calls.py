@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.compiler.cel.checker.access import POSSIBLY_NULL
@@ -14,7 +15,7 @@ from policy_engine.compiler.cel.checker.scope import Scope
 from policy_engine.compiler.cel.checker.words import code, one_of_them, quoted, words
 from policy_engine.diagnostics.model import Code
 from policy_engine.diagnostics.suggest import did_you_mean, nearest
-from policy_engine.semantics.ast.expressions import Call, Expr, Literal, Name
+from policy_engine.semantics.ast.expressions import Call, Expr, ListExpr, Literal, Name
 from policy_engine.semantics.functions.declaration import Function, Overload
 from policy_engine.semantics.types import DOUBLE, DYN, INT, NULL, STRING, UINT, Type, UnionType
 
@@ -236,19 +237,33 @@ def _usage(function: Function, overload: Overload, method: bool) -> str:
 
 
 def _constants(node: Call, function: Function, report: Report) -> None:
-    """Run the functions that read a constant now, so that what they cannot read is told before any decision."""
-    values: tuple[object, ...]
+    """Run what reads a constant now, so that what it cannot read is told before any decision."""
     match node:
         case Call(function="matches", args=(*_, Literal(value=str() as pattern) as place)):
-            values = ("", pattern)
+            _try(lambda: function.body and function.body("", pattern), function, place, report)
         case Call(target=None, args=(Literal(value=str() as text) as place,)) if node.function in _READ_FROM_TEXT:
-            values = (text,)
+            _try(lambda: function.body and function.body(text), function, place, report)
         case _:
-            return
-    if function.body is None or function.needs_context:
-        return
+            given = node.args if node.target is None else (node.target, *node.args)
+            for position, read in function.constants:
+                known, value = constant_of(given[position]) if position < len(given) else (False, None)
+                if known:
+                    _try(partial(read, value), function, given[position], report)
+
+
+def constant_of(node: Expr) -> tuple[bool, Any]:
+    """Whether the expression is a constant written there, and its value."""
+    if isinstance(node, Literal):
+        return True, node.value
+    if isinstance(node, ListExpr) and not any(element.optional for element in node.elements):
+        parts = [constant_of(element.value) for element in node.elements]
+        return all(known for known, _ in parts), [value for _, value in parts]
+    return False, None
+
+
+def _try(read: Callable[[], object], function: Function, place: Expr, report: Report) -> None:
     try:
-        function.body(*values)
+        read()
     except EvaluationError as error:
         report.fault(
             BAD_CONSTANT, f"`{function.name}` cannot read {quoted(place)}: {error.message}", (place, "this constant")

@@ -1,0 +1,106 @@
+"""`secrets(x)`: passwords, keys and tokens, by the patterns of detect-secrets: its one door, imported when first needed.
+
+Its patterns run in RE2 (linear in the text); beside them stand forms that it does not know yet. Bare random-looking text
+is not a finding: identifiers look the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Final
+
+from policy_engine.base.errors import EvaluationError
+from policy_engine.semantics.functions.declaration import Extra, Function
+from policy_engine.semantics.functions.detectors.finding import Finding, found_in
+from policy_engine.semantics.functions.patterns import compiled
+from policy_engine.semantics.functions.signatures import counted, examples, takes
+from policy_engine.semantics.types import BOOL, DYN
+
+_OURS: Final = (
+    r"BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY",
+    r"github_pat_[A-Za-z0-9_]{22,}",
+    r"\bsk-(?:proj|ant|svcacct|admin|live|test)-[A-Za-z0-9_\-]{16,}",
+    r"\bsk-[A-Za-z0-9]{32,}",
+    r"\b(?:[rs]k|pk)_(?:live|test)_[0-9a-zA-Z]{16,}",
+    r"\bAIza[0-9A-Za-z_\-]{35}",
+    r"\bxapp-[0-9]-[A-Z0-9]+-[0-9]+-[a-f0-9]+",
+    r"\bhf_[A-Za-z0-9]{30,}",
+    r"\bnpm_[A-Za-z0-9]{36}",
+    r"\bdop_v1_[a-f0-9]{64}",
+    r"\bshp(?:at|ss|ca|pa)_[a-fA-F0-9]{32}",
+    r"(?i:\bbearer\s+[A-Za-z0-9_\-.=+/]{20,})",
+    r"(?i:(?:password|passwd|passphrase|pwd|secret|(?:api|access|private)[_\- ]?key|(?:auth|access)[_\- ]?token)"
+    r"""["']?\s*(?::=|=>|[:=]|\bis\b)\s*["']?[^\s"',;<>]*[0-9!@#$%^&*][^\s"',;<>]{3,})""",
+)
+_NOT_SECRETS: Final = frozenset(("IPPublicDetector",))
+_REWRITTEN: Final = (
+    (r"(?:(?<=\W)|(?<=^))", r"(?:^|\W)"),
+    (r"(?!\w)", r"\b"),
+    (r"(?![a-zA-Z0-9_\-])", ""),
+    (r"(?![a-f0-9])", ""),
+    ("{50,1024}", "{50,1000}"),
+)
+"""What RE2 does not have, and what says the same, or a little more."""
+
+
+@cache
+def open_detect_secrets() -> tuple[Any, ...]:
+    """All patterns, ready to search; raises `ImportError`, also for a version whose patterns cannot be taken over."""
+    from detect_secrets import plugins
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+    found = dict.fromkeys(_OURS)
+    for module in iter_modules(plugins.__path__):
+        members: dict[str, Any] = vars(import_module(f"{plugins.__name__}.{module.name}"))
+        for name, plugin in members.items():
+            if _is_plugin(plugin, RegexBasedDetector) and name not in _NOT_SECRETS:
+                found.update(dict.fromkeys(map(_for_re2, plugin.denylist)))
+    try:
+        return tuple(map(compiled, found))
+    except EvaluationError as fault:
+        raise ImportError("this version of detect-secrets has patterns that RE2 does not read") from fault
+
+
+def _is_plugin(member: Any, base: type) -> bool:
+    return isinstance(member, type) and issubclass(member, base) and member is not base
+
+
+def _for_re2(pattern: Any) -> str:
+    text = str(pattern.pattern)
+    for theirs, ours in _REWRITTEN:
+        text = text.replace(theirs, ours)
+    return f"(?i:{text})" if pattern.flags & 2 else text
+
+
+def find_secrets(text: str) -> Iterator[Finding]:
+    """What stands in a text, pattern by pattern."""
+    for pattern in open_detect_secrets():
+        for match in pattern.finditer(text):
+            yield Finding(match.start(), match.end(), "secret")
+
+
+def secrets(value: Any) -> bool:
+    """Whether any text inside the value holds one."""
+    return found_in("secrets", value, find_secrets)
+
+
+EXTRA: Final = Extra("detectors", open_detect_secrets)
+
+FUNCTIONS: Final = (
+    Function(
+        "secrets",
+        (takes(DYN, to=BOOL),),
+        "Whether the text, or any text inside the value, holds a password, key or token.",
+        examples(
+            ("secrets('nothing here')", "false"),
+            ("secrets({'env': 'AWS_KEY=' + 'AKIA' + 'IOSFODNN7EXAMPLE'})", "true"),
+        ),
+        counted("secrets", secrets, 1),
+        cost=100,
+        source="policy language",
+        extra=EXTRA,
+    ),
+)
