@@ -1,4 +1,8 @@
-"""Generated code, the reference interpreter and the oracle decide the same, on drawn policies, requests and runs."""
+"""Law 4: compiled ≡ reference interpreter ≡ indexed or not, for effect, rules, errors and obligations.
+
+And ≡ the oracle, which shares nothing with either: on drawn policies, requests and runs. A failure shows the smallest
+policy that still fails.
+"""
 
 from __future__ import annotations
 
