@@ -7,7 +7,7 @@ from typing import assert_never
 
 from policy_engine.base.source import Span
 from policy_engine.compiler.formatting.comments import Clause
-from policy_engine.compiler.formatting.expressions import field, quoted, written
+from policy_engine.compiler.formatting.expressions import field, quoted
 from policy_engine.compiler.formatting.layout import Part
 from policy_engine.compiler.language.scanning import scan
 from policy_engine.semantics.ast.expressions import Expr
@@ -320,17 +320,13 @@ def _breaker(rule: Breaker) -> Clause:
 
 
 def _invariant(rule: Invariant) -> Clause:
-    """`never allow`: the tree does not keep its place, which is after the targets and the guards before it."""
-    guards = [rule.guards.when] if rule.guards.when is not None else []
-    start = rule.targets.span.end
-    text = rule.span.source.text
-    for span in sorted((guard.span for guard in (*guards, *rule.guards.unless)), key=lambda span: span.start):
-        if rule.quantifier in written(Span(rule.span.source, start, span.start)).split():
-            break
-        start = span.end
-    while start < rule.span.end and text[start].isspace():
-        start += 1
-    return Clause((f"{rule.quantifier} {rule.effect}",), start, start + 1)
+    """`never allow`: the tree does not keep its place, which is the first `never` outside the guards."""
+    guards = [guard.span for guard in (rule.guards.when, *rule.guards.unless) if guard is not None]
+    for scrap in scan(rule.span.source.text, rule.targets.span.end, rule.span.end):
+        inside = any(span.start <= scrap.start < span.end for span in guards)
+        if scrap.kind == "word" and scrap.text == rule.quantifier and not inside:
+            return Clause((f"{rule.quantifier} {rule.effect}",), scrap.start, scrap.end)
+    return Clause((f"{rule.quantifier} {rule.effect}",), rule.span.end, rule.span.end)
 
 
 # -------------------------------------------------------------- names

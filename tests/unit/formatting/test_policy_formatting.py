@@ -38,6 +38,12 @@ def comments_of(text: str) -> list[str]:
     return sorted(scrap.text.rstrip() for scrap in scan(text) if scrap.kind == "comment")
 
 
+def test_a_comment_between_the_guard_and_the_phrase_of_an_invariant_stays_behind_the_guard() -> None:
+    """A comment is no place for `never` to begin at."""
+    text = "policy t\ninvariant i on x\n  // above\n  when args.a > 1  // never mind\n  never allow\n"
+    assert check_formatting(text) == text
+
+
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda text: text.split(None, 2)[1])
 def test_example_policies_format_stably(text: str) -> None:
     """Real policies keep meaning and comments, in lines that fit where they can."""
