@@ -65,6 +65,8 @@ class Intake:
             environment.now = moment(subject.at)
         if isinstance(subject, Request):
             if subject.input is not None:
+                if not isinstance(subject.input, str):
+                    raise MisfitError("input", "is not text")
                 environment.input = {"text": plain(subject.input, "input"), "source": "user", "verified": True}
             environment.tool = {
                 "name": subject.tool,
