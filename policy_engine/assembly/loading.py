@@ -44,7 +44,7 @@ def load(
         return Policy(known, clock_from(clock))
     compilation = compiled(resolver, files, under=under, params=params, tools=tools, executable=True)
     policy = _policy(compilation, clock)
-    if place is not None:
+    if place is not None and not compilation.extras:  # each start must see that an extra is still there
         place.keep(policy.compiled, resolver)
     return policy
 

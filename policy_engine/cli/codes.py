@@ -20,6 +20,7 @@ from policy_engine.compiler.analysis import (
     outcomes,
     phases,
     reading,
+    schema_files,
     shapes,
     targets,
     tools,
@@ -45,7 +46,7 @@ MODULES: Final[tuple[_Declaring, ...]] = (
     expressions, names, access, operators, equality, calls,
     schemas, tool_lists,
     reading, duplicates, tools, targets, shapes, written_types, data, lets, phases, labelling, outcomes, limits, notes,
-    conflicts, constancy, grants, unused, host_functions, executability,
+    conflicts, constancy, grants, unused, host_functions, schema_files, executability,
     cases,
 )  # fmt: skip
 """A new module with codes is added here; a test compares the row with the source."""

@@ -52,11 +52,15 @@ PASSES: Final[tuple[Callable[[Draft], None], ...]] = (
 
 @dataclass(frozen=True)
 class Compilation:
-    """What came of it. `policy` is None after an error, or where nothing executable was asked for."""
+    """What came of it. `policy` is None after an error, or where nothing executable was asked for.
+
+    `extras` are the optional parts of the installation that it stands on.
+    """
 
     policy: CompiledPolicy | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[tuple[Source, PolicyFile], ...]
+    extras: frozenset[str] = frozenset()
 
 
 def compile_policy(
@@ -83,4 +87,5 @@ def compile_policy(
         build_policy(draft)
     order = {"error": 0, "warning": 1, "note": 2}
     found = sorted(draft.collector.diagnostics, key=lambda diagnostic: order[diagnostic.severity])
-    return Compilation(draft.policy, tuple(found), tuple((file.source, file.tree) for file in draft.files()))
+    files = tuple((file.source, file.tree) for file in draft.files())
+    return Compilation(draft.policy, tuple(found), files, frozenset(draft.extras))

@@ -177,6 +177,8 @@ class Draft:
     material: list[tuple[str, bytes]] = field(default_factory=list)
     checked: list[Any] = field(default_factory=list)
     layer_tools: list[Any] = field(default_factory=list)
+    schemas: dict[tuple[str | None, str], str] = field(default_factory=dict)
+    extras: set[str] = field(default_factory=set)
     schemas_missing: bool = False
     policy: CompiledPolicy | None = None
 

@@ -80,8 +80,10 @@ def _check_functions(bench: Bench, expressions: Iterable[Expr]) -> None:
                 continue
             if function.body is None:
                 found[function.name] = node.span
-            if function.extra is not None and function.extra.missing():
-                missing.setdefault(function.extra.name, (function.name, node.span))
+            if function.extra is not None:
+                bench.draft.extras.add(function.extra.name)
+                if function.extra.missing():
+                    missing.setdefault(function.extra.name, (function.name, node.span))
     if found:
         names = " and ".join(f"`{name}`" for name in sorted(found))
         are = "is" if len(found) == 1 else "are"

@@ -15,6 +15,7 @@ from policy_engine.base.limits import MAX_EXPRESSION_NODES, MAX_NESTING
 from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.draft import Draft, Layer, Subject
 from policy_engine.compiler.analysis.rebuilding import bound_for_children, fields_read, names_in, rebuilt
+from policy_engine.compiler.analysis.schema_files import schema_text
 from policy_engine.diagnostics.model import Code
 from policy_engine.semantics.ast.expressions import Bind, Call, Expr, Literal, Name, Select, children
 from policy_engine.semantics.ast.policy import Let
@@ -189,6 +190,7 @@ class Expander:
                 given = tuple(self._copy(argument, work, own, outer, depth + 1) for argument in args)
                 return self._put_in(node, name, given, work, own, outer, depth)
             case _:
+                work.constants |= isinstance(node, Call) and node.function == "fits"
                 parts: list[Expr] = []
                 for child, bound in zip(children(node), bound_for_children(node), strict=True):
                     inside = {**own, **{name: name for name in bound}} if bound else own
@@ -309,7 +311,7 @@ class Expander:
 
     # ------------------------------------------------------------------ constants
     def _with_values(self, node: Expr, bound: frozenset[str]) -> Expr:
-        """`node` with params, data and groups replaced by their values."""
+        """`node` with params, data and groups replaced by their values, and names of schemas by the schemas."""
         if isinstance(node, Name) and (node.rooted or node.name not in bound):
             constant = self._layer.constants.get(node.name)
             return node if constant is None else Literal(constant.value, node.span)
@@ -317,4 +319,11 @@ class Expander:
             self._with_values(child, bound.union(names))
             for child, names in zip(children(node), bound_for_children(node), strict=True)
         )
+        if isinstance(node, Call) and node.function == "fits" and node.target is None:
+            parts = tuple(map(self._schema, range(len(parts)), parts))
         return rebuilt(node, parts, fresh=False)
+
+    def _schema(self, position: int, part: Expr) -> Expr:
+        if position == 1 and isinstance(part, Literal) and isinstance(part.value, str):
+            return Literal(schema_text(self._draft, part.value, part.span), part.span)
+        return part
