@@ -7,6 +7,7 @@ or a `Later` (worked out when first read); `lets` are the policy's words with pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from policy_engine.base.values import NONE, Optional, TypeValue
@@ -322,7 +323,7 @@ def macro(evaluator: Evaluator, node: tree.Comprehension, container: Any, local:
             first, second = (element, container[element]) if isinstance(container, dict) else (place, element)
             bound = {node.variables[0]: first, node.variables[1]: second}
         steps.append((element, place, {**local, **bound}))
-    tests = [lambda scope=scope: evaluator.truth(node.bodies[0], scope) for _, _, scope in steps]  # type: ignore[misc]
+    tests: list[Callable[[], bool | Err]] = [partial(evaluator.truth, node.bodies[0], scope) for _, _, scope in steps]
     if node.kind == "all":
         return conjunction([test() for test in tests])
     if node.kind == "exists":

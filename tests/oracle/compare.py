@@ -11,7 +11,7 @@ from typing import Any
 
 from policy_engine import Decision, EvaluationError, Outcome, Policy, Principal, Request, Run
 from policy_engine.base.values import Timestamp, timestamp_of
-from policy_engine.semantics.artifact import Batch, CompiledPolicy
+from policy_engine.semantics.artifact import Batch, CompiledPolicy, EventPlan, ToolPlan
 from policy_engine.semantics.evaluation import diverted
 from tests.oracle.decide import Answer, Decider, History
 from tests.oracle.drawn import NOW, TOOLS, loose_value, value_of
@@ -34,7 +34,7 @@ class Interpreted(Mapping[str, Any]):
     """A namespace without generated code: batches are interpreted condition by condition, values have no function."""
 
     def __init__(self, compiled: CompiledPolicy) -> None:
-        plans = [*compiled.tools.values(), *compiled.events.values()]
+        plans: list[ToolPlan | EventPlan] = [*compiled.tools.values(), *compiled.events.values()]
         sections = [section for plan in plans for section in (plan.rewrites, plan.decide, plan.result)]
         self.batches = {section.batch.function: section.batch for section in sections}
 
@@ -123,7 +123,8 @@ class Past:
         """The engine's run."""
         run = policy.run(input=self.words, id="run-1")
         for tool, args, result, at in self.calls:
-            request = Request(tool=tool, args=args, principal=Principal(id="u1", role="lead", level=1), context={"env": "dev"}, at=at)
+            who = Principal(id="u1", role="lead", level=1)
+            request = Request(tool=tool, args=args, principal=who, context={"env": "dev"}, at=at)
             run.record(request, Outcome(result=result, at=at))
         return run
 
@@ -167,7 +168,7 @@ def past(draw: random.Random) -> Past:
 DROPPABLE = ("allow", "deny", "escalate", "rewrite", "observe", "default", "validate", "label", "let")
 
 
-def smallest(policy: Drawn, fails: Callable[[Drawn], bool]) -> Drawn:
+def smallest(policy: Drawn, fails: Callable[[Drawn], Any]) -> Drawn:
     """The policy with every rule and `let` dropped that the failure does not need."""
     shrunk = True
     while shrunk:
@@ -189,9 +190,9 @@ def smallest(policy: Drawn, fails: Callable[[Drawn], bool]) -> Drawn:
     return policy
 
 
-def _still(policy: Drawn, fails: Callable[[Drawn], bool]) -> bool:
+def _still(policy: Drawn, fails: Callable[[Drawn], Any]) -> bool:
     try:
-        return fails(policy)
+        return bool(fails(policy))
     except Exception:
         return False
 

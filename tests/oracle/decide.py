@@ -14,12 +14,11 @@ from typing import Any
 from policy_engine.base.request import Event, Outcome, Request
 from policy_engine.base.values import duration_of, timestamp_of
 from policy_engine.semantics.ast import policy as tree
-
 from policy_engine.semantics.ast.shapes import shape_of
 from tests.oracle.cel import Evaluator, Later, conjunction
 from tests.oracle.paths import PathFault, empty, places, write
 from tests.oracle.values import Err
-from tests.oracle.world import File, Misfit, World, anything, fit, fits_shape, given, items, targeted
+from tests.oracle.world import Misfit, World, anything, fit, fits_shape, given, items, targeted
 
 ROOTS = {"@input": "input", "@step": "step", "@answer": "answer", "@delegate": "delegate", "@resource": "resource",
          "@prompt": "prompt", "@run": "run"}  # fmt: skip

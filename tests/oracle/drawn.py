@@ -176,7 +176,8 @@ class Conditions:
         made = "null" if value is None else json.dumps(value, ensure_ascii=False)
         if isinstance(value, float):
             made = repr(value)
-        return self.draw.choice([f"dyn({made})", "dyn(3u)", "dyn([1, 'a'])", "dyn({'a': 1})", "args.b", "args.c", "principal.quota"])
+        others = ("dyn(3u)", "dyn([1, 'a'])", "dyn({'a': 1})", "args.b", "args.c", "principal.quota")
+        return self.draw.choice([f"dyn({made})", *others])
 
     def loose(self) -> str:
         form = self.draw.choice([
@@ -195,8 +196,9 @@ class Conditions:
 
     def surroundings(self) -> str:
         return self.draw.choice([
-            "context.env == \"dev\"" if self.shaped else "context.since < now", "principal.role == \"lead\"", "now.getHours() < 18",
-            "tool.name in reads", "tool.name == \"crm.refund\"", "has(context.flag)" if not self.shaped else "has(principal.clearance)",
+            "context.env == \"dev\"" if self.shaped else "context.since < now", "principal.role == \"lead\"",
+            "now.getHours() < 18", "tool.name in reads", "tool.name == \"crm.refund\"",
+            "has(context.flag)" if not self.shaped else "has(principal.clearance)",
             "now > timestamp('2026-01-30T17:00:00Z')", "now.getDayOfWeek('Asia/Tokyo') == 6",
             "principal.clearance > 2" if not self.shaped else "has(principal.clearance) && principal.clearance > 2",
             "has(agent.id) && agent.id == 'bot'", "now - timestamp('2026-01-30T17:00:00Z') < duration('1h')",
@@ -254,7 +256,7 @@ def loose_value(draw: random.Random, depth: int) -> Any:
     return draw.choice(LEAVES)
 
 
-BROKEN = (float("nan"), float("inf"), 2**63, -(2**63) - 1, "\ud800", [], {}, None, "x", True, 1.5)
+BROKEN: tuple[Any, ...] = (float("nan"), float("inf"), 2**63, -(2**63) - 1, "\ud800", [], {}, None, "x", True, 1.5)
 
 
 def arguments(draw: random.Random, tool: str) -> dict[str, Any]:
@@ -276,7 +278,8 @@ def arguments(draw: random.Random, tool: str) -> dict[str, Any]:
 def request(draw: random.Random, shaped: bool) -> Request:
     """A request; what the host gives fits the shapes, mostly."""
     tool = draw.choice([*TOOLS, *TOOLS, DYN_TOOL, DYN_TOOL, "crm.nope"] if draw.random() < 0.2 else [*TOOLS, DYN_TOOL])
-    principal: dict[str, Any] = {"id": draw.choice(["u1", "a"]), "role": draw.choice(["support", "lead"]), "level": draw.choice(INTS)}
+    role = draw.choice(["support", "lead"])
+    principal: dict[str, Any] = {"id": draw.choice(["u1", "a"]), "role": role, "level": draw.choice(INTS)}
     context: dict[str, Any] = {"env": draw.choice(["dev", "prod"])}
     if draw.random() < 0.5:
         principal["clearance"] = draw.choice((1, 2, 3))

@@ -269,8 +269,13 @@ def sort_by(values: list[Any], keys: list[Any]) -> Any:
             return key
     if any(order(keys[0], key) is None or isinstance(order(keys[0], key), Err) for key in keys):
         return Err("no order")
+
+    def before(one: tuple[Any, Any], other: tuple[Any, Any]) -> int:
+        place = order(one[0], other[0])
+        return place if isinstance(place, int) else 0
+
     pairs = list(zip(keys, values, strict=True))
-    return [value for _, value in sorted(pairs, key=cmp_to_key(lambda a, b: int(order(a[0], b[0]) or 0)))]
+    return [value for _, value in sorted(pairs, key=cmp_to_key(before))]
 
 
 def slice_of(values: list[Any], start: int, end: int) -> Any:
@@ -316,7 +321,8 @@ def _of_kind(value: Any) -> TypeValue:
 
 
 def _non_zero(value: Any) -> Optional:
-    zero = any(equal(value, empty) for empty in (None, False, 0, "", b"", [], {}, Duration(0)))
+    zeros: tuple[Any, ...] = (None, False, 0, "", b"", [], {}, Duration(0))
+    zero = any(equal(value, empty) for empty in zeros)
     return NONE if zero else Optional(True, value)
 
 

@@ -71,9 +71,8 @@ def test_the_layout_of_files_does_not_matter(seed: int) -> None:
     head, *rest = policy.files["policy"].splitlines(keepends=True)
     moved = [line for line in rest if line.startswith((*RULES, "let", "group")) and draw.random() < 0.5]
     stay = [line for line in rest if line not in moved]
-    files = {
-        **policy.files, "policy": head + 'use rules "moved.policy"\n' + "".join(stay), "moved.policy": "policy main\n" + "".join(moved)
-    }  # fmt: skip
+    main = head + 'use rules "moved.policy"\n' + "".join(stay)
+    files = {**policy.files, "policy": main, "moved.policy": "policy main\n" + "".join(moved)}
     assert_same(policy, replace(policy, files=files), seed)
 
 

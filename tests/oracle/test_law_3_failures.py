@@ -17,7 +17,11 @@ from tests.oracle.compare import clock
 from tests.oracle.drawn import request
 from tests.oracle.policies import drawn
 
-OPEN = 'policy p\nallow all on "t"\nallow timely on "clock" when now.getHours() >= 0\nallow knowing on "run" when run.calls.size() >= 0\n'
+OPEN = """policy p
+allow all on "t"
+allow timely on "clock" when now.getHours() >= 0
+allow knowing on "run" when run.calls.size() >= 0
+"""
 REFUSALS = ("deny", "withhold", "fail")
 FAULTS: tuple[type[BaseException], ...] = (
     RuntimeError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError, ZeroDivisionError,
@@ -113,8 +117,11 @@ def test_a_result_nobody_can_read_is_withheld(result: Any) -> None:
 def test_an_event_nobody_knows_is_denied() -> None:
     """Events and fields that are none."""
     policy = loads(OPEN)
-    for event in (Event(name="@nothing", fields={}), Event(name="@answer", fields=5), Event(name="@answer", fields={"text": {1}}), None):  # type: ignore[arg-type] # fmt: skip
-        assert refused(policy.decide_event(event))  # type: ignore[arg-type]
+    made: Any = Event
+    for event in (made(name="@nothing", fields={}), made(name="@answer", fields=5), made(name="@answer", fields={"a": {1}})):
+        assert refused(policy.decide_event(event))
+    nothing: Any = None
+    assert refused(policy.decide_event(nothing))
 
 
 # ------------------------------------------------------------------ faults inside

@@ -7,6 +7,7 @@ policy that still fails.
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_compiled_interpreted_and_naive_decisions_are_the_same(part: int) -> Non
         else:
             cases += REQUESTS
             if found:
-                small = smallest(policy, lambda fewer, seed=seed: bool(disagreements(fewer, seed)))
+                small = smallest(policy, partial(disagreements, seed=seed))
                 one, what = disagreements(small, seed)[0]
                 texts = "\n".join(f"--- {name}\n{text}" for name, text in small.files.items())
                 pytest.fail(f"seed {seed}: {what}\n{one}\n{texts}\nparams {small.params}")

@@ -86,7 +86,8 @@ def test_results_and_runs_stand_many_threads() -> None:
     """Threads record into one run while others decide on it: nothing is lost, nothing raises, results are judged alike."""
     for seed, _, policy in loadable(41_000, 3, drawn_results):
         draw = random.Random(seed)
-        call = Request(tool="fs.read", args={"count": 1, "to": "a"}, principal=Principal(id="a", role="lead", level=1), context={"env": "dev"})
+        who = Principal(id="a", role="lead", level=1)
+        call = Request(tool="fs.read", args={"count": 1, "to": "a"}, principal=who, context={"env": "dev"})
         outcomes = [Outcome(result={"ok": draw.random() < 0.5, "text": draw.choice("ab"), "items": [1]}) for _ in range(6)]
         expected = [whole(policy.decide_result(call, outcome)) for outcome in outcomes]
         run = policy.run(input="read a")
@@ -160,7 +161,7 @@ def test_what_a_decision_hands_out_is_private() -> None:
     spoil(output.result)
     assert output.result == {"a": [1]}
     with pytest.raises(AttributeError):
-        decision.effect = "allow"  # type: ignore[misc]
+        decision.effect = "allow"
 
 
 class Shifting(dict[str, Any]):
@@ -242,7 +243,8 @@ def test_arguments_spoilt_by_another_thread_never_slip_through() -> None:
     try:
         effects: list[str] = []
         while len(effects) < 1_500 or (len(set(effects)) < 2 and len(effects) < 100_000):
-            call = Request(tool="pay", args=shared, principal=Principal(role="lead"), context={"env": "dev"}, agent=Agent(id="bot"))
+            who = Principal(role="lead")
+            call = Request(tool="pay", args=shared, principal=who, context={"env": "dev"}, agent=Agent(id="bot"))
             decision = policy.decide(call)
             effects.append(decision.effect)
             if decision.effect == "allow":
