@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any, Literal as OneOf, TypeAlias
+from typing import Any, ClassVar, Literal as OneOf, TypeAlias
 
 from policy_engine.base.source import Span
 from policy_engine.semantics.ast.expressions import Expr
@@ -42,6 +42,57 @@ class Batch:
     on_error: tuple[bool, ...]
     function: str
     functions: Mapping[str, Function] | None = None
+
+
+IndexFamily: TypeAlias = OneOf[
+    "equal", "whole", "begins", "ends", "pattern", "above", "reaches", "below", "within", "present", "test",
+]
+"""How a table finds the rules whose tested conjunct may be true. `equal`: by the value. `whole begins ends`: by a text
+that it is, begins or ends with. `pattern`: by RE2. `above reaches below within`: by a bound (`>  >=  <  <=`).
+`present`: all rules, once the path can be read. `test`: all rules, once the test they share holds."""
+IndexBucket: TypeAlias = "int | tuple[int, int] | IndexNode"
+"""The rules at one key: one by its number, with nothing left to test; one with the part that tests the rest; several."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexTable:
+    """One conjunct each of many rules, found by what stands at `path` (its root and fields).
+
+    A key that is not in `rows` makes that conjunct *false*. Where the conjuncts come to an *error* (nothing can be read
+    at `path`, or it has no such operation) the rules are those of `failing`. `encoded` = half a surrogate pair in the
+    text is such an error, because a pattern reads it. `part` and `expression` are the test of family `test`.
+    """
+
+    family: IndexFamily
+    path: tuple[str, ...]
+    rows: tuple[tuple[Any, IndexBucket], ...]
+    failing: IndexNode
+    encoded: bool = False
+    part: int = -1
+    expression: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexNode:
+    """Rules of which some conjuncts are decided already: all of those true, or (`failed`) one of them an error.
+
+    `entries` are (rule, part that tests the rest, or -1 = nothing is left); `blocks` are parts that test several rules
+    and give a batch's mask. In a failed node a rule whose rest is true is an error, and false where its rest is.
+    """
+
+    failed: bool
+    tables: tuple[IndexTable, ...]
+    blocks: tuple[int, ...]
+    entries: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The index of a batch with many conditions, as plain data; `semantics/index` makes it ready and keeps it so."""
+
+    batch: Batch
+    root: IndexNode
+    ready: ClassVar[Any] = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +234,66 @@ class CompiledLayer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """State kept of the calls of a run (or of a history) as they come, so that nobody goes through them later.
+
+    A call counts where `test` holds; with `rows` each element of that list of it on its own, where `row_test` holds.
+    The expressions read the call as `args`, the row as `principal`, and nothing else. `keys` are what a question
+    compares with its own values; `value` is what `reduce` takes together, from `start`. `tools` None = of all tools.
+    `keeps` tells what questions need beside the first call: `count`, `last`, `window`. `text` is what it says to people.
+    """
+
+    source: str
+    attempts: bool
+    tools: tuple[str, ...] | None
+    test: Value | None
+    rows: Value | None
+    row_test: Value | None
+    keys: tuple[Value, ...]
+    value: Value | None
+    reduce: OneOf["sum", "max", "min"] | None
+    start: Value | None
+    keeps: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """`moment - call.at < span` (or `<=`): the positions of both among a question's arguments."""
+
+    moment: int
+    span: int
+    inclusive: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """A question that conditions put to a track by its number, with arguments evaluated at that moment.
+
+    `keys` are the positions of the values for the track's keys; `after` is the question that finds the call since which
+    to look. `template` is what was written, with `$calls` for the list and `$0` … for the arguments: its meaning, and
+    what is evaluated where the state cannot know.
+    """
+
+    kind: OneOf["exists", "uniform", "count", "last", "reduce"]
+    track: int
+    keys: tuple[int, ...]
+    window: Window | None
+    after: Fold | None
+    template: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldPlan:
+    """All tracks of a policy, and the questions by number. `scanned` are the places of history that is gone through."""
+
+    tracks: tuple[Track, ...] = ()
+    folds: tuple[Fold, ...] = ()
+    scanned: tuple[tuple[Span, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledPolicy:
     """A whole policy with its layers. `code` defines every generated function; `constants` is the namespace it runs in.
 
@@ -202,3 +313,4 @@ class CompiledPolicy:
     params: Mapping[str, Any]
     code: CodeType
     constants: Mapping[str, Any]
+    folds: FoldPlan = FoldPlan()

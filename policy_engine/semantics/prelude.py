@@ -14,6 +14,7 @@ from policy_engine.base.values import NONE, Duration, Optional, Timestamp, TypeV
 from policy_engine.semantics import operations
 from policy_engine.semantics.evaluation import diverted
 from policy_engine.semantics.functions.catalogue import BY_NAME, TYPE_VALUES
+from policy_engine.semantics.index.search import search
 
 SCALARS: Final = frozenset((type(None), bool, int, UInt, float, str, bytes, Timestamp, Duration, TypeValue))
 """Classes whose values of one class Python compares for equality as CEL does."""
@@ -138,7 +139,7 @@ def type_word(name: str) -> str:
 
 _OWN: Final = (
     divert, walk, pairs, once, optional_items, make_map, optional_map, optional_flat_map, entries, diverted,
-    last_of, elements_after,
+    last_of, elements_after, search,
 )  # fmt: skip
 _OPERATIONS: Final = (
     "add", "subtract", "multiply", "divide", "remainder", "negate", "equals", "less", "less_equal", "greater",

@@ -12,31 +12,47 @@ import linecache
 import re
 from collections.abc import Mapping, Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, Final
 
 from policy_engine.compiler.codegen import build
 from policy_engine.compiler.codegen.emitter import Constants, LeftToTheInterpreter
 from policy_engine.compiler.codegen.expression import new_emitter
+from policy_engine.compiler.codegen.index.parts import (
+    PARAMETERS,
+    IndexParts,
+    TypesOfNames,
+    add_bits,
+    attempt,
+    bit,
+    diverted,
+    function,
+)
+from policy_engine.compiler.codegen.index.planning import Planner
 from policy_engine.compiler.codegen.lines import source_of
 from policy_engine.semantics.activation import ENVIRONMENT_NAMES
-from policy_engine.semantics.artifact import Batch, Value
+from policy_engine.semantics.artifact import Batch, Index, Value
 from policy_engine.semantics.ast.expressions import Expr, Literal
 from policy_engine.semantics.functions.catalogue import BY_NAME, TYPE_VALUES
 from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.prelude import type_word
 from policy_engine.semantics.types import Type
 
-_PARAMETERS = ("args", "principal", "env")
+INDEX_FROM: Final = 24
+"""Conditions in a batch from which an index is worth its own cost (measured: `tests/benchmarks/index.py`)."""
 
 
 class ModuleBuilder:
     """Collects generated functions; `build` compiles them.
 
-    `functions` are those that conditions may call: the language's own, and what the host registered.
+    `functions` are those that conditions may call: the language's own, and what the host registered. Batches of
+    `index_from` conditions and more are indexed; None = never.
     """
 
-    def __init__(self, filename: str, functions: Mapping[str, Function] = BY_NAME) -> None:
+    def __init__(
+        self, filename: str, functions: Mapping[str, Function] = BY_NAME, *, index_from: int | None = INDEX_FROM
+    ) -> None:
         self.filename = filename
+        self._index_from = index_from
         self._functions = functions
         self._constants = Constants()
         self._definitions: list[ast.stmt] = []
@@ -48,23 +64,43 @@ class ModuleBuilder:
         batch = Batch(tuple(conditions), tuple(on_error), self._function_name(hint), self._functions)
         constant_name = f"{batch.function}_batch"
         self._constants.values[constant_name] = batch
-        always = sum(1 << bit for bit, condition in enumerate(conditions) if _is_literal(condition, True))
+        if self._index_from is None or len(conditions) < self._index_from or not self._indexed(batch, constant_name, types):
+            self._linear(batch, constant_name, types)
+        return batch
+
+    def _linear(self, batch: Batch, batch_name: str, types: Mapping[Expr, Type]) -> None:
+        """One test after another."""
+        always = sum(1 << number for number, condition in enumerate(batch.conditions) if _is_literal(condition, True))
         body: list[ast.stmt] = [ast.Assign([ast.Name("mask", ast.Store())], build.constant(always))]
         emitter = new_emitter(_read_name, self._constants, types, self._functions, build.load("env"))
-        for bit, condition in enumerate(conditions):
+        for number, condition in enumerate(batch.conditions):
             if _is_literal(condition, True) or _is_literal(condition, False):
                 continue
-            recovery = _add_bits(_diverted(constant_name, bit))
+            recovery = add_bits(diverted(batch_name, number))
             try:
                 test = emitter.test(condition)
             except LeftToTheInterpreter:
                 body.append(recovery)
             else:
-                hit = ast.If(test, [_add_bits(build.constant(1 << bit))], [])
-                body.append(_attempt(hit, recovery))
+                body.append(attempt(ast.If(test, [add_bits(bit(number))], []), recovery))
         body.append(ast.Return(build.load("mask")))
         self._define(batch.function, body)
-        return batch
+
+    def _indexed(self, batch: Batch, batch_name: str, types: Mapping[Expr, Type]) -> bool:
+        """A search of the index and the functions it needs; False where an index would not help."""
+        emitter = new_emitter(
+            _read_name, self._constants, TypesOfNames(types), self._functions, build.load("env")
+        )  # fmt: skip
+        parts = IndexParts(emitter, batch_name, batch.on_error)
+        root = Planner(self._functions, parts).plan(batch.conditions)
+        if root is None:
+            return False
+        index_name, parts_name = f"{batch.function}_index", f"{batch.function}_parts"
+        self._constants.values[index_name] = Index(batch, root)
+        self._definitions.append(parts.definition(parts_name))
+        words = (index_name, parts_name, *PARAMETERS)
+        self._define(batch.function, [ast.Return(build.call("search", *map(build.load, words)))])
+        return True
 
     def value(self, hint: str, expression: Expr, types: Mapping[Expr, Type]) -> Value:
         """A function that gives the value of `expression`, or raises: `evaluation.run_value` then interprets."""
@@ -93,8 +129,7 @@ class ModuleBuilder:
         return f"{re.sub(r'[^A-Za-z0-9]+', '_', hint).strip('_') or 'rules'}_{len(self._definitions)}"
 
     def _define(self, name: str, body: list[ast.stmt]) -> None:
-        parameters = ast.arguments([], [ast.arg(parameter) for parameter in _PARAMETERS], None, [], [], None, [])
-        self._definitions.append(ast.FunctionDef(name, parameters, body, [], None, None))
+        self._definitions.append(function(name, PARAMETERS, body))
 
 
 def _read_name(name: str) -> ast.expr:
@@ -109,15 +144,3 @@ def _read_name(name: str) -> ast.expr:
 
 def _is_literal(condition: Expr, value: bool) -> bool:
     return isinstance(condition, Literal) and condition.value is value
-
-
-def _diverted(batch: str, bit: int) -> ast.expr:
-    return build.call("diverted", build.load(batch), build.constant(bit), *(build.load(name) for name in _PARAMETERS))
-
-
-def _add_bits(bits: ast.expr) -> ast.stmt:
-    return ast.AugAssign(ast.Name("mask", ast.Store()), ast.BitOr(), bits)
-
-
-def _attempt(body: ast.stmt, recovery: ast.stmt) -> ast.stmt:
-    return ast.Try([body], [ast.ExceptHandler(build.load("Exception"), None, [recovery])], [], [])
