@@ -70,7 +70,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Everything that is needed to judge answers about one call. `where_holds` evaluates a tier's `where` for an approver."""
+    """What is needed to judge answers about one call. `admits` = an approver fits the record, and the tier's `where` holds."""
 
     tool: str
     args: Any
@@ -78,13 +78,16 @@ class Desk:
     now: Timestamp
     attended: bool
     approvals: Sequence[Approval]
-    where_holds: Callable[[CompiledTier, dict[str, Any]], bool]
+    admits: Callable[[CompiledTier, dict[str, Any]], bool]
     detail_of: Callable[[CompiledRule], str | None]
 
     def standing(self, rule: CompiledRule) -> Standing:
         """Climb the rule's ladder: each tier is met, refused, waiting, or silent, which leads to the next."""
         ladder = rule.ladder or CompiledLadder((), None)
         answers = [approval for approval in self.approvals if self._counts(approval, rule)]
+        queues = {tier.queue for tier in ladder.tiers}
+        if any(answer.answer == "refused" and answer.queue in queues for answer in answers):
+            return Standing("refused")  # final, in whichever tier it was said, and however late
         silences: dict[str, int] = {}
         for approval in answers:
             if approval.answer == "silent":
@@ -95,8 +98,6 @@ class Desk:
             if silences.get(tier.queue, 0) > 0:
                 silences[tier.queue] -= 1
                 continue
-            if any(a.queue == tier.queue and a.answer == "refused" for a in answers):
-                return Standing("refused")
             if len(self._approvers(tier, answers)) >= tier.count:
                 return Standing("met")
             return Standing("waiting", ask=self._ask(rule, tier, ladder))
@@ -104,7 +105,7 @@ class Desk:
 
     def _counts(self, approval: Approval, rule: CompiledRule) -> bool:
         """Whether the answer is about this very call and rule, and still in time."""
-        if approval.rule != rule.id or approval.expires.tzinfo is None:
+        if approval.rule != rule.id or not isinstance(approval.expires, datetime) or approval.expires.tzinfo is None:
             return False
         if self.now > timestamp_of(approval.expires):
             return False
@@ -117,9 +118,9 @@ class Desk:
             who = approval.approver.get("id")
             if approval.queue != tier.queue or approval.answer != "approved" or not isinstance(who, str) or not who:
                 continue
-            if tier.queue != USER_QUEUE and who == self.principal.get("id"):
-                continue  # nobody approves their own request
-            if tier.where is None or self.where_holds(tier, dict(approval.approver)):
+            if tier.queue != USER_QUEUE and who == str(self.principal.get("id")):
+                continue  # nobody approves their own request, as a number or as text
+            if self.admits(tier, dict(approval.approver)):
                 people.add(who)
         return people
 
@@ -140,10 +141,11 @@ def desk_for(
     """Where answers about `subject` are judged; `bound` is what an approval is tied to besides the principal."""
     environment = scene.environment
 
-    def where_holds(tier: CompiledTier, approver: dict[str, Any]) -> bool:
-        assert tier.where is not None
+    def admits(tier: CompiledTier, approver: dict[str, Any]) -> bool:
         try:
             seen = environment.with_approver(core.intake.record("approver", approver))
+            if tier.where is None:
+                return True
             return run_value(core.namespace, tier.where, scene.args, scene.principal, seen) is True
         except (EvaluationError, MisfitError):
             return False
@@ -154,5 +156,5 @@ def desk_for(
 
     return Desk(
         tool=subject, args=bound, principal=scene.principal, now=environment.now, attended=environment.attended,
-        approvals=approvals, where_holds=where_holds, detail_of=detail_of,
+        approvals=approvals, admits=admits, detail_of=detail_of,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def decide_call(
 def unfit(core: Core, request: Request, kind: Any, path: str, problem: str) -> Decision:
     """The deny of a request that no rule ever saw."""
     error = RuleError("request", kind, problem, path)
-    said = REFUSED if kind == "unknown_tool" else f"{MISFIT}: {path}: {problem}"
+    said = REFUSED if kind == "unknown_tool" else said_of_misfit(path, problem, f"{MISFIT}: ")
     told = f"{path}: {problem}"
     if kind == "unknown_tool":
         told = f"`{request.tool}` is not a known tool; give its schema with `use tools`, or name it exactly in a rule"
@@ -50,6 +50,14 @@ def unfit(core: Core, request: Request, kind: Any, path: str, problem: str) -> D
         "deny", "call", request.tool, args=None, rules=(),
         details=FixedDetails(said, told, (error,)), policy_digest=core.policy.digest,
     )  # fmt: skip
+
+
+def said_of_misfit(path: str, problem: str, begin: str = "") -> str:
+    """What the agent is told: of its own values all, of what the host declared about people only that it does not fit."""
+    subject = path.partition(".")[0]
+    if subject in ("principal", "agent", "context"):
+        return f"{REFUSED}: its {subject} is not what the policy expects"
+    return f"{begin}{path}: {problem}"
 
 
 class _Call:

@@ -11,7 +11,7 @@ from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import duration_of
 from policy_engine.runtime.approvals import Desk, desk_for
-from policy_engine.runtime.calls import unfit
+from policy_engine.runtime.calls import said_of_misfit
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
 from policy_engine.runtime.details import FixedDetails, RuleDetails, Scene, no_hint
 from policy_engine.runtime.intake import plain
@@ -33,7 +33,7 @@ def decide_result(
     try:
         ready = core.tools.get(request.tool)
         if ready is None:
-            return unfit(core, request, "unknown_tool", "tool", "no schema or rule knows a tool of this name")
+            raise MisfitError("tool", "is not known: no schema or rule lists it")
         args = core.intake.args(request.tool, request.args)
         principal = core.intake.record("principal", request.principal)
         environment = core.intake.environment(request, view)
@@ -49,7 +49,8 @@ def decide_result(
 
 def _unfit_output(core: Core, phase: Any, name: str, fault: MisfitError) -> Decision:
     error = RuleError("request", "misfit", fault.problem, fault.path)
-    details = FixedDetails(f"{fault.path}: {fault.problem}", f"{fault.path}: {fault.problem}", (error,))
+    said = said_of_misfit(fault.path, fault.problem)
+    details = FixedDetails(said, f"{fault.path}: {fault.problem}", (error,))
     effect: Any = "withhold" if phase == "result" else "deny"
     return Decision(effect, phase, name, args=None, rules=(), details=details, policy_digest=core.policy.digest)
 
