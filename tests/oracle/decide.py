@@ -363,17 +363,77 @@ class Decider:
         except Misfit:
             return Answer("withhold", errors=("request",))
         names |= {"args": args, "result": value, "call": {"duration": duration_of(outcome.duration), "cost": float(outcome.cost)}}
+        return self.seen(request.tool, "result", value, names, history.words if history else {})
+
+    def event(self, event: Event, history: History | None = None) -> Answer:
+        """The decision about an event: it passes unless denied or asked about; then what validations make of it.
+
+        Rewrites of events are made before the validations read them.
+        """
+        root = ROOTS.get(event.name, "")
+        try:
+            names = self.names(event, history)
+            fields = anything(dict(event.fields))
+        except Misfit:
+            return Answer("deny", errors=("request",))
+        names |= {root: fields, "args": {}}
         words = history.words if history else {}
-        effects: list[tuple[str, str]] = []
+        found = [one for kind in (tree.Permission, tree.Escalation) for one in self.rules(event.name, kind, None, names, words)]
+        errors = [one.id for one in found if one.error]
+        observed = [one.id for one in found if one.rule.observe and one.safe]
+        enforced = [one for one in found if not one.rule.observe and one.safe]
+        denies = [one.id for one in enforced if effect_of(one.rule) == "deny"]
+        if denies:
+            return Answer("deny", ids(denies), ids(errors), ids(observed))
+        standings = {
+            one.id: self.standing(one.id, one.rule.ladder, one.layer, names, history, (), event.name) for one in enforced
+        }
+        silent = [rule for rule, (state, _) in standings.items() if state == "silent"]
+        if silent:
+            return Answer("deny", ids(silent), ids(errors), ids(observed))
+        if standings:
+            asks = frozenset((rule, tier.queue.text, tier.count) for rule, (_, tier) in standings.items())
+            return Answer("escalate", ids(standings), ids(errors), ids(observed), asks=asks)
+        return self.rewritten(event.name, root, fields, names, words, (errors, observed))
+
+    def rewritten(
+        self, subject: str, root: str, fields: Any, names: dict[str, Any], words: Mapping[str, Callable[..., Any]],
+        earlier: tuple[list[str], list[str]],
+    ) -> Answer:  # fmt: skip
+        """An event that nothing stopped: rewritten, then validated and labelled."""
+        rewrites = self.rules(subject, tree.Rewriting, root, names, words)
+        errors = [*earlier[0], *(one.id for one in rewrites if one.error)]
+        observed = [*earlier[1], *(one.id for one in rewrites if one.rule.observe and one.safe)]
+        enforced = sorted((one for one in rewrites if not one.rule.observe and one.safe), key=lambda one: one.layer)
+        wrong = [one.id for one in enforced if one.error]
+        changed = fields
+        if not wrong:
+            for one in enforced:
+                try:
+                    changed = self.change(one, one.rule.changes, root, changed, names, words, subject)
+                except PathFault:
+                    wrong.append(one.id)
+        if wrong:
+            return Answer("deny", ids(wrong), ids([*errors, *wrong]), ids(observed))
+        done = [] if changed is fields else [("redact", one.id) for one in enforced]
+        answer = self.seen(subject, root, changed, {**names, root: changed}, words, done)
+        return replace(answer, errors=ids([*errors, *answer.errors]), observed=ids([*observed, *answer.observed]))
+
+    def seen(
+        self, subject: str, root: str, value: Any, names: dict[str, Any], words: Mapping[str, Callable[..., Any]],
+        done: Sequence[tuple[str, str]] = (),
+    ) -> Answer:  # fmt: skip
+        """What may be seen of a value on its way out; `done` are the effects that stand already."""
+        effects = list(done)
         labels: set[tuple[str, str, str, bool]] = set()
         kinds = (tree.Rewriting, tree.Labelling, tree.Declassification, tree.Validation)
         found = [
             one for kind in kinds
-            for one in self.rules(request.tool, kind, "result" if kind is tree.Rewriting else None, names, words)
+            for one in self.rules(subject, kind, "result" if kind is tree.Rewriting else None, names, words)
         ]  # fmt: skip
         for one in found:
             if isinstance(one.rule, tree.Validation):
-                one.holds = self.violated(one, names, words, request.tool)
+                one.holds = self.violated(one, names, words, subject)
         errors = [one.id for one in found if one.error]
         observed = [one.id for one in found if one.rule.observe and one.safe]
         changed = value
@@ -385,15 +445,15 @@ class Decider:
                     effects.append((failed(one.rule.otherwise), one.id))
                 elif isinstance(one.rule, tree.Declassification):
                     if not one.error:
-                        labels |= {(one.id, label.text, "result", False) for label in one.rule.labels}
+                        labels |= {(one.id, label.text, root, False) for label in one.rule.labels}
                 elif one.error:
                     effects.append(("withhold", one.id))
                 elif isinstance(one.rule, tree.Labelling):
-                    where = [place for path in one.rule.paths for place in places(value, path.steps, "result")]
-                    where = where if one.rule.paths else ["result"]
+                    where = [place for path in one.rule.paths for place in places(value, path.steps, root)]
+                    where = where if one.rule.paths else [root]
                     labels |= {(one.id, label.text, place, True) for label in one.rule.labels for place in where}
                 else:
-                    changed = self.change(one, one.rule.changes, "result", changed, names, words, request.tool)
+                    changed = self.change(one, one.rule.changes, root, changed, names, words, subject)
                     effects.append(("redact", one.id))
             except PathFault:
                 errors.append(one.id)
@@ -402,7 +462,7 @@ class Decider:
         effect = max((effect for effect, _ in effects), key=strict.index, default="pass")
         rules = ids(rule for one, rule in effects if one == effect)
         return Answer(
-            effect, rules, ids(errors), ids(observed), args, labels=frozenset(labels),
+            effect, rules, ids(errors), ids(observed), names["args"], labels=frozenset(labels),
             result=changed if effect in ("pass", "redact") else None,
         )  # fmt: skip
 

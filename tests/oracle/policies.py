@@ -192,6 +192,42 @@ def drawn_results(seed: int) -> Drawn:
     return Drawn({"policy": text}, (("policy",),), {}, True, False)
 
 
+EVENTS = {
+    "@answer": ("answer.text", "answer.data"), "@input": ("input.text", "input.source"),
+    "@resource": ("resource.uri", "resource.server"), "@delegate": ("delegate.text", "delegate.agent"),
+}  # fmt: skip
+
+
+def drawn_events(seed: int) -> Drawn:
+    """A policy whose rules are about events."""
+    draw = random.Random(seed)
+    lines, rewritten = [], set()
+    for number in range(draw.randrange(1, 6)):
+        event = draw.choice(sorted(EVENTS))
+        one, two = EVENTS[event]
+        tests = (
+            f"{one}.contains('a')", f"size({one}) > 2", f"{two} == 'x'", f"has({two})", f"{one} == {two}", "principal.role == \"lead\"",
+            f"{one}.matches('^b')", f"{one} in ['a', 'b']", "now.getHours() > 18", "run.calls.size() > 0",
+        )  # fmt: skip
+        condition = draw.choice((draw.choice(tests), f"({draw.choice(tests)} || {draw.choice(tests)})"))
+        when = f" when {condition}" + (f" unless {draw.choice(tests)}" if draw.random() < 0.3 else "")
+        observe = "observe " if draw.random() < 0.2 else ""
+        kind = draw.choice(("deny", "deny", "escalate", "validate", "label", "rewrite"))
+        if kind == "escalate":
+            lines.append(f"{observe}escalate e{number} on {event}{when} to {draw.choice(('ops', 'user'))} within 5m\n")
+        elif kind == "validate":
+            lines.append(f"{observe}validate v{number} on {event}{when} require {draw.choice(tests)}{draw.choice(RESULT_ENDS)}\n")
+        elif kind == "label":
+            lines.append(f"label l{number} on {event} as untrusted{draw.choice(('', f' at {one}'))}{when}\n")
+        elif kind == "rewrite" and event not in rewritten:
+            rewritten.add(event)
+            lines.append(f"rewrite w{number} on {event} redact {one} with \"*\"{when}\n")
+        else:
+            lines.append(f"{observe}deny d{number} on {draw.choice((event, event, '@*'))} when principal.level == 5\n")
+    text = "policy main\n" + COMMON + "labels untrusted, payee\n" + SHAPES + "allow all on *\n" + "".join(lines)
+    return Drawn({"policy": text}, (("policy",),), {}, True, False)
+
+
 def with_text(policy: Drawn, name: str, text: str) -> Drawn:
     """The same policy with another text for one of its files."""
     return replace(policy, files={**policy.files, name: text})

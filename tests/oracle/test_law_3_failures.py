@@ -61,10 +61,10 @@ def test_a_policy_that_does_not_load_stops_the_start(text: str) -> None:
     [
         Request(tool="nobody.knows"), Request(tool=""), Request(tool=None), Request(tool="t", args="{"),  # type: ignore[arg-type]
         Request(tool="t", args=None), Request(tool="t", args=[]), Request(tool="t", args='{"a": 1, "a": 2}'),  # type: ignore[arg-type]
-        Request(tool="t", args={"a": float("nan")}), Request(tool="t", args={"a": object()}), Request(tool="t", args=b"\xff"),
+        Request(tool="t", args={"a": float("nan")}), Request(tool="t", args={"a": Ellipsis}), Request(tool="t", args=b"\xff"),
         Request(tool="t", args={"a": "\ud800"}), Request(tool="t", args={"a": 2**64}), Request(tool="t", args={1: 2}),  # type: ignore[dict-item]
         Request(tool="t", principal=5), Request(tool="t", principal=Principal(x={1, 2})), Request(tool="t", context=7),  # type: ignore[arg-type]
-        Request(tool="t", context={"a": object()}), Request(tool="t", agent=3.5), Request(tool="t", at=datetime(2026, 1, 1)),  # type: ignore[arg-type]
+        Request(tool="t", context={"a": Ellipsis}), Request(tool="t", agent=3.5), Request(tool="t", at=datetime(2026, 1, 1)),  # type: ignore[arg-type]
         Request(tool="t", at="now"), Request(tool="t", annotations=3), Request(tool="t", input=5), None, "t", 7,  # type: ignore[arg-type]
     ],
     ids=repr,
@@ -101,14 +101,14 @@ def test_a_faulty_run_denies() -> None:
     assert refused(policy.decide(Request(tool="run")))
 
 
-@pytest.mark.parametrize("approvals", [5, [None], ["yes"], [object()]])
+@pytest.mark.parametrize("approvals", [5, [None], ["yes"], [Ellipsis]])
 def test_approvals_nobody_can_read_grant_nothing(approvals: Any) -> None:
     """What is no approval meets no escalation."""
     policy = loads('policy p\nqueues ops\nallow all on "t"\nescalate ask on "t" to ops within 1m\n')
     assert not policy.decide(Request(tool="t"), approvals=approvals).allowed
 
 
-@pytest.mark.parametrize("result", [object(), float("nan"), {"a": {1}}, "\ud800", 2**70], ids=repr)
+@pytest.mark.parametrize("result", [Ellipsis, float("nan"), {"a": {1}}, "\ud800", 2**70], ids=repr)
 def test_a_result_nobody_can_read_is_withheld(result: Any) -> None:
     """The agent never sees what no rule could look at."""
     assert refused(loads(OPEN).decide_result(Request(tool="t"), Outcome(result=result)))
