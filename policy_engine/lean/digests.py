@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 try:
     from _sha2 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
     from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
 
-Sha256 = Callable[[bytes], Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # type checkers take this for true; the imports would cost half a start
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Sha256: TypeAlias = Callable[[bytes], Any]
+
 sha256: Sha256 = _sha256
 _BLOCK = 64
 _OUTER = bytes(number ^ 0x5C for number in range(256))

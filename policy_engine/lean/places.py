@@ -5,8 +5,8 @@ Used by the lean path and by `assembly/caching` alike, so that both mean the sam
 
 from __future__ import annotations
 
+import marshal
 import sys
-from typing import Any
 
 from policy_engine.lean.digests import digest
 
@@ -15,10 +15,15 @@ try:
 except ImportError:  # Windows: everything works, without a cache
     posix = None  # type: ignore[assignment]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # type checkers take this for true; the imports would cost half a start
+    from typing import Any
+
 FORMAT = b"policy-engine cache 1"
 SUPPORTED = posix is not None
 _MOST_LINKS = 40
 _TYPE, _LINK, _FOLDER, _FILE = 0o170000, 0o120000, 0o040000, 0o100000
+_SOURCES = (".py", ".lark")
 _OFF = ("off", "no", "0", "false")
 ROOT = __file__.rpartition("/")[0].rpartition("/")[0]
 """The folder of the package `policy_engine`."""
@@ -117,14 +122,16 @@ def build() -> bytes:
 
     An installed package is told by its version and its installation; a checkout by every file of it.
     """
-    found: list[str] = [sys.version, str(sys.implementation.cache_tag), sys.byteorder]
+    found: list[Any] = [sys.version, str(sys.implementation.cache_tag), sys.byteorder]
     if _exists(f"{ROOT}/_data"):
-        found += [f"{name} {_mark(posix.stat(f'{ROOT}/{name}'))}" for name in ("__init__.py", "base/version.py", "_data")]
+        for name in ("__init__.py", "base/version.py", "_data"):
+            status = posix.stat(f"{ROOT}/{name}")
+            found += [name, status.st_size, status.st_mtime_ns, status.st_ino]
     else:
         _scan(ROOT, found)
         _scan(ROOT.rpartition("/")[0] + "/grammar", found)
     magic: Any = sys.modules["_frozen_importlib_external"]
-    return digest(FORMAT, magic.MAGIC_NUMBER, ROOT.encode("utf-8", "surrogateescape"), "\n".join(found).encode())
+    return digest(FORMAT, magic.MAGIC_NUMBER, ROOT.encode("utf-8", "surrogateescape"), marshal.dumps(found, 0))
 
 
 def _exists(path: str) -> bool:
@@ -135,18 +142,20 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _mark(status: Any) -> str:
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
-
-
-def _scan(folder: str, found: list[str]) -> None:
+def _scan(folder: str, found: list[Any]) -> None:
     """Every source file below a folder, with its size and times."""
-    for entry in sorted(posix.scandir(folder), key=lambda one: one.name):
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name != "__pycache__":
-                _scan(entry.path, found)
-        elif entry.name.endswith((".py", ".lark")):
-            found.append(f"{entry.path} {_mark(entry.stat())}")
+    folders, files = [], []
+    for entry in posix.scandir(folder):
+        name = entry.name
+        if name.endswith(_SOURCES):
+            status = entry.stat()
+            files.append((name, status.st_size, status.st_mtime_ns, status.st_ino))
+        elif "." not in name and name != "__pycache__" and entry.is_dir():
+            folders.append(entry.path)
+    files.sort()
+    found += (folder, files)
+    for inner in sorted(folders):
+        _scan(inner, found)
 
 
 def entry_id(files: list[str], folder: str, extra: bytes = b"") -> bytes:

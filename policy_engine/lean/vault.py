@@ -7,15 +7,21 @@ secret that only the owner can read, and covers the entry's own id; nothing is u
 from __future__ import annotations
 
 import marshal
-from typing import Any
 
 from policy_engine.lean import places
-from policy_engine.lean.digests import Sha256, digest, hmac, same, sha256
+from policy_engine.lean.digests import digest, hmac, same, sha256
 
 try:
     import posix
 except ImportError:
     posix = None  # type: ignore[assignment]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # type checkers take this for true; the imports would cost half a start
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Sha256: TypeAlias = Callable[[bytes], Any]
 
 MARK = b"policy cache 001"
 KEY_BYTES = 32
@@ -42,29 +48,32 @@ def _ours(status: Any, kind: int, forbidden: int) -> None:
         raise Untrusted("not ours alone")
 
 
-def contents(path: str, forbidden: int = _OTHERS_WRITE) -> bytes:
-    """The bytes of a file that is ours, plain and no link."""
-    try:
-        number = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC | posix.O_NONBLOCK)
-    except OSError:
-        raise Untrusted("no file") from None
-    try:
-        status = posix.fstat(number)
-        _ours(status, 0o100000, forbidden)
-        return _all(number, status.st_size)
-    finally:
-        posix.close(number)
+class File:
+    """An open file that is ours, plain and no link; raises `Untrusted` for any other. Read by place, closed by `close`."""
 
+    def __init__(self, path: str, forbidden: int = _OTHERS_WRITE) -> None:
+        try:
+            self._number = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC | posix.O_NONBLOCK)
+        except OSError:
+            raise Untrusted("no file") from None
+        try:
+            status = posix.fstat(self._number)
+            _ours(status, 0o100000, forbidden)
+        except Untrusted:
+            self.close()
+            raise
+        self.size: int = status.st_size
 
-def _all(number: int, size: int) -> bytes:
-    chunks = []
-    while size > 0:
-        chunk = posix.read(number, size)
-        if not chunk:
-            break
-        chunks.append(chunk)
-        size -= len(chunk)
-    return b"".join(chunks)
+    def read(self, begin: int, size: int) -> bytes:
+        """That many bytes from there on, fewer at the end; raises `OSError`."""
+        found = posix.pread(self._number, size, begin)
+        while 0 < len(found) < size and (more := posix.pread(self._number, size - len(found), begin + len(found))):
+            found += more
+        return found
+
+    def close(self) -> None:
+        """No more reading."""
+        posix.close(self._number)
 
 
 def plain_contents(path: str) -> bytes:
@@ -85,7 +94,9 @@ def key() -> bytes:
     if path is None:
         raise Untrusted("no home")
     owned(path.rpartition("/")[0])
-    found = contents(path, _OTHERS_ANY)
+    file = File(path, _OTHERS_ANY)
+    found = file.read(0, KEY_BYTES + 1)
+    file.close()
     if len(found) != KEY_BYTES:
         raise Untrusted("no key")
     return found
@@ -99,25 +110,51 @@ def file_of(folder: str, name: bytes) -> str:
 class Entry:
     """An entry whose MAC holds. `index` is its table; `piece` gives the bytes of a piece, proved by its digest."""
 
-    def __init__(self, blob: bytes, name: bytes, secret: bytes, by: Sha256 = sha256) -> None:
-        end = _HEAD + int.from_bytes(blob[_HEAD - 8 : _HEAD], "big")
-        if len(blob) < _HEAD or blob[: len(MARK)] != MARK or end > len(blob):
+    def __init__(self, file: File, name: bytes, secret: bytes, by: Sha256 = sha256) -> None:
+        head = file.read(0, _HEAD)
+        size = int.from_bytes(head[_HEAD - 8 :], "big")
+        if len(head) < _HEAD or head[: len(MARK)] != MARK or _HEAD + size > file.size:
             raise Untrusted("no entry")
-        index = blob[_HEAD:end]
-        if not same(hmac(secret, MARK, name, index, by=by), blob[len(MARK) : len(MARK) + MAC_BYTES]):
+        index = file.read(_HEAD, size)
+        if not same(hmac(secret, MARK, name, index, by=by), head[len(MARK) : len(MARK) + MAC_BYTES]):
             raise Untrusted("not made with our key for this policy")
-        self._blob = blob
-        self._start = end
+        self._file = file
+        self._start = _HEAD + size
         self._by = by
         self.index: dict[str, Any] = marshal.loads(index)
 
     def piece(self, number: int) -> bytes:
         """The bytes of a piece; raises `Untrusted` where they are not the ones that were written."""
         begin, size = self.index["offsets"][number], self.index["sizes"][number]
-        found = self._blob[self._start + begin : self._start + begin + size]
+        found = self._file.read(self._start + begin, size)
         if self._by(found).digest() != self.index["digests"][32 * number : 32 * number + 32]:
             raise Untrusted("a piece was changed")
         return found
+
+    def pieces(self) -> list[bytes]:
+        """The bytes of all pieces, read at once; raises `Untrusted`. The entry cannot be read afterwards."""
+        whole = _Held(self._file.read(0, self._file.size))
+        self.close()
+        self._file = whole
+        return [self.piece(number) for number in range(len(self.index["sizes"]))]
+
+    def close(self) -> None:
+        """No more reading."""
+        self._file.close()
+
+
+class _Held(File):
+    """The bytes of a file that was read whole."""
+
+    def __init__(self, blob: bytes) -> None:
+        self._blob = blob
+        self.size = len(blob)
+
+    def read(self, begin: int, size: int) -> bytes:
+        return self._blob[begin : begin + size]
+
+    def close(self) -> None:
+        self._blob = b""
 
 
 def written(index: dict[str, Any], pieces: list[bytes], name: bytes, secret: bytes, by: Sha256 = sha256) -> bytes:
@@ -159,8 +196,14 @@ def opened(files: list[str], folder: str, extra: bytes = b"", by: Sha256 = sha25
         raise Untrusted("no cache")
     owned(where)
     name = places.entry_id(files, folder, extra)
-    entry = Entry(contents(file_of(where, name)), name, key(), by)
-    texts = fits(entry.index, folder, by)
-    if texts is None:
-        raise Untrusted("the policy has changed")
+    secret = key()
+    file = File(file_of(where, name))
+    try:
+        entry = Entry(file, name, secret, by)
+        texts = fits(entry.index, folder, by)
+        if texts is None:
+            raise Untrusted("the policy has changed")
+    except BaseException:
+        file.close()
+        raise
     return entry, texts

@@ -7,14 +7,14 @@ evaluation, is marked or left out, and the lean entry leaves such calls to the f
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
-from types import CodeType
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from policy_engine.compiler.caching.artifact import Generated
+from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.runtime.hints import changes
 from policy_engine.runtime.messages import shown
-from policy_engine.semantics.artifact import Batch, CompiledPolicy, CompiledRule, Message, Section, ToolPlan
+from policy_engine.semantics.artifact import Batch, CompiledPolicy, CompiledRule, Index, Message, Section, ToolPlan
 from policy_engine.semantics.ast.expressions import Literal
 from policy_engine.semantics.types import (
     BOOL,
@@ -75,24 +75,32 @@ class LeanWriter:
             self.pieces.append(piece)
 
     def _tool(self, plan: ToolPlan) -> dict[str, Any]:
-        functions: dict[str, CodeType] = {}
-        constants: dict[str, Any] = {}
-        for section in (plan.rewrites, plan.decide):
-            if section.rules:
-                more, named = self._generated.reached([section.batch.function])
-                functions |= more
-                constants |= {name: value for name, value in named.items() if is_plain(value)}
-                constants |= {name: None for name, value in named.items() if isinstance(value, Batch)}
+        names = [section.batch.function if section.rules else None for section in (plan.rewrites, plan.decide)]
+        generated = self._generated
+        functions, constants = generated.reached([name for name in names if name is not None])
+        if any(isinstance(value, Index) for value in constants.values()):
+            generated, names = _linear((plan.rewrites, plan.decide))
+            functions, constants = generated.reached([name for name in names if name is not None])
+        plain = {name: value for name, value in constants.items() if is_plain(value)}
+        batches = {name: None for name, value in constants.items() if isinstance(value, Batch)}
         return {
             "args": ANY if plan.input is None else spec_of(plan.input),
-            "rewrites": _function(plan.rewrites), "decide": _function(plan.decide),
-            "functions": functions, "constants": constants,
+            "rewrites": names[0], "decide": names[1],
+            "functions": functions, "constants": {**plain, **batches},
             "rules": [_rule(rule) for rule in plan.decide.rules],
         }  # fmt: skip
 
 
-def _function(section: Section) -> str | None:
-    return section.batch.function if section.rules else None
+def _linear(sections: Sequence[Section]) -> tuple[Generated, list[str | None]]:
+    """The batches of an indexed plan again, one test after another: for one decision an index is not worth its making."""
+    module = ModuleBuilder("<lean>", index_from=None)
+    names: list[str | None] = []
+    for section in sections:
+        known: str | None = None
+        if section.rules:
+            known = module.batch("lean", section.batch.conditions, section.batch.on_error, {}).function
+        names.append(known)
+    return Generated(*module.build()), names
 
 
 def _rule(rule: CompiledRule) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ class Shelf:
         """The policy as it was compiled, if all it was made of is unchanged and the entry is proved to be ours."""
         try:
             entry, texts = vault.opened(self._files, self._folder, self._extra, hashlib.sha256)
-            pieces = [entry.piece(number) for number in range(len(entry.index["sizes"]))]
+            pieces = entry.pieces()
         except (vault.Untrusted, OSError):
             return None
         sources = [
@@ -58,7 +58,7 @@ class Shelf:
             return
         try:
             made = stored(policy)
-            lean = LeanWriter(policy, Generated(policy), len(made.pieces))
+            lean = LeanWriter(policy, Generated(policy.code, policy.constants), len(made.pieces))
         except Unencodable:
             return
         with contextlib.suppress(OSError, vault.Untrusted):

@@ -27,13 +27,13 @@ _NOTHING: Final = compile("", "<cached policy>", "exec", dont_inherit=True)
 class Generated:
     """The generated functions of a policy one by one, each with what it reaches: other functions, constants."""
 
-    def __init__(self, policy: CompiledPolicy) -> None:
-        if isinstance(policy.constants, Linked):
+    def __init__(self, code: CodeType, constants: Mapping[str, Any]) -> None:
+        if isinstance(constants, Linked):
             raise Unencodable("a policy that was stored already")
-        self.constants = policy.constants
+        self.constants = constants
         self.functions: dict[str, CodeType] = {}
-        for name, found in link(policy.code, policy.constants).items():
-            if name in PRELUDE or name in policy.constants:
+        for name, found in link(code, constants).items():
+            if name in PRELUDE or name in constants:
                 continue
             if type(found) is not FunctionType or found.__closure__ or found.__defaults__ or found.__kwdefaults__:
                 raise Unencodable(f"generated {name}")
@@ -76,7 +76,7 @@ class Stored:
 
 def stored(policy: CompiledPolicy) -> Stored:
     """The policy in pieces; raises `Unencodable` where a part of it cannot be stored."""
-    writer = _Writer(Generated(policy))
+    writer = _Writer(Generated(policy.code, policy.constants))
     rest = tuple(getattr(policy, field.name) for field in fields(CompiledPolicy) if field.name not in _IN_PIECES)
     number = writer.piece(rest)
     tools = {name: writer.piece(plan) for name, plan in policy.tools.items()}
