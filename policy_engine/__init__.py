@@ -16,15 +16,16 @@ type checkers read the same names in `__init__.pyi`.
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event", "Label",
-    "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Request", "Reserve",
-    "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event",
+    "HostFunction", "Label", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal",
+    "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
 ]  # fmt: skip
 
 _HOMES = {
+    "policy_engine.assembly.host_functions": ("HostFunction",),
     "policy_engine.assembly.loading": ("check", "load", "loads"),
     "policy_engine.base.decision": (
-        "Ask", "Decision", "Degradation", "Label", "Obligation", "Reserve", "RuleError", "Timeout",
+        "Ask", "Decision", "Degradation", "Label", "Obligation", "Recorded", "Reserve", "RuleError", "Timeout",
     ),
     "policy_engine.base.errors": ("EvaluationError", "MisfitError"),
     "policy_engine.base.refusals": ("Denied", "Pending"),

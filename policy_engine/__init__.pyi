@@ -1,5 +1,6 @@
 """The names of `policy_engine` for type checkers; at run time `__init__.py` fetches each when it is first used."""
 
+from policy_engine.assembly.host_functions import HostFunction as HostFunction
 from policy_engine.assembly.loading import check as check, load as load, loads as loads
 from policy_engine.base.decision import (
     Ask as Ask,
@@ -7,6 +8,7 @@ from policy_engine.base.decision import (
     Degradation as Degradation,
     Label as Label,
     Obligation as Obligation,
+    Recorded as Recorded,
     Reserve as Reserve,
     RuleError as RuleError,
     Timeout as Timeout,
@@ -29,7 +31,7 @@ from policy_engine.semantics.schema.tools import ToolSchema as ToolSchema
 __version__: str
 
 __all__ = [
-    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event", "Label",
-    "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Request", "Reserve",
-    "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event",
+    "HostFunction", "Label", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal",
+    "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
 ]  # fmt: skip

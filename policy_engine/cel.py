@@ -8,7 +8,7 @@ to no value raises `EvaluationError`; nothing given is changed, nothing returned
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal as OneOf, TypeAlias
+from typing import Any, Literal as OneOf, TypeAlias
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.limits import MAX_ARGS_NODES, MAX_EVALUATION_STEPS
@@ -16,36 +16,17 @@ from policy_engine.base.source import Source, Span
 from policy_engine.base.values import MAX_INT, MIN_INT, Optional, TypeValue, UInt, inward, outward
 from policy_engine.compiler.cel.checker import Scope, check_expression
 from policy_engine.compiler.cel.parser import parse_expression
+from policy_engine.compiler.cel.type_text import read_type
 from policy_engine.compiler.codegen.program import generate_program
 from policy_engine.diagnostics.model import Collector, PolicyError
-from policy_engine.semantics.ast.expressions import Call, Expr, Literal, Name
+from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.evaluation import interpreted
 from policy_engine.semantics.functions.catalogue import BY_NAME
-from policy_engine.semantics.types import (
-    BOOL,
-    BYTES,
-    DOUBLE,
-    DURATION,
-    DYN,
-    INT,
-    NULL,
-    STRING,
-    TIMESTAMP,
-    TYPE,
-    UINT,
-    ListType,
-    MapType,
-    OptionalType,
-    Type,
-)
+from policy_engine.semantics.types import DYN, Type
 
 __all__ = ["EvaluationError", "PolicyError", "Program", "TypeValue", "UInt", "compile", "evaluate"]
 
 Backend: TypeAlias = OneOf["generated", "interpreter"]
-_BASIC: Final[Mapping[str, Type]] = {
-    "bool": BOOL, "bytes": BYTES, "double": DOUBLE, "duration": DURATION, "dyn": DYN, "int": INT, "null": NULL,
-    "string": STRING, "timestamp": TIMESTAMP, "type": TYPE, "uint": UINT,
-}  # fmt: skip
 
 
 class Program:
@@ -93,7 +74,7 @@ def compile(text: str, variables: Mapping[str, str | Type] | None = None, *, con
     expression = _parse(text, "<expression>", collector)
     if variables is None:
         return Program(text, expression, DYN, container)
-    types = {name: _read_type(kind) if isinstance(kind, str) else kind for name, kind in variables.items()}
+    types = {name: read_type(kind) if isinstance(kind, str) else kind for name, kind in variables.items()}
     checked = check_expression(expression, Scope(types, BY_NAME, container=container), collector)
     if collector.failed:
         raise PolicyError(collector.diagnostics)
@@ -116,34 +97,6 @@ def _parse(text: str, name: str, collector: Collector) -> Expr:
     if expression is None or collector.failed:
         raise PolicyError(collector.diagnostics)
     return expression
-
-
-def _read_type(text: str) -> Type:
-    """A type written as text; raises `ValueError` for what is none."""
-    try:
-        return _type_of(_parse(text, "<type>", Collector()))
-    except (PolicyError, ValueError):
-        raise ValueError(f"`{text}` is not a type: write `int`, `list(string)`, `map(string, dyn)` …") from None
-
-
-def _type_of(node: Expr) -> Type:
-    match node:
-        case Name(name=name) if name in _BASIC:
-            return _BASIC[name]
-        case Literal(value=None):
-            return NULL
-        case Name(name="list"):
-            return ListType(DYN)
-        case Name(name="map"):
-            return MapType(DYN, DYN)
-        case Call(function="list", target=None, args=(element,)):
-            return ListType(_type_of(element))
-        case Call(function="map", target=None, args=(key, value)):
-            return MapType(_type_of(key), _type_of(value))
-        case Call(function="optional", target=None, args=(inner,)):
-            return OptionalType(_type_of(inner))
-        case _:
-            raise ValueError("not a type")
 
 
 def _guarded(work: Callable[[], Any]) -> Any:

@@ -11,10 +11,10 @@ from policy_engine.assembly.caching.recording import RecordingResolver
 from policy_engine.assembly.caching.store import shelf
 from policy_engine.assembly.clock import clock_from
 from policy_engine.assembly.files import FileResolver, MemoryResolver, entries
+from policy_engine.assembly.host_functions import HostFunction
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
-from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.schema.tools import ToolSchema
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -25,25 +25,29 @@ def load(
     *,
     under: Sequence[str | os.PathLike[str]] = (),
     params: Mapping[str, Any] | None = None,
+    functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
     clock: Callable[[], datetime] | None = None,
 ) -> Policy:
     """Read, check and compile a policy: a `.policy` file, several, or a folder of them (one layer).
 
-    `under` imposes layers above it, which the policy cannot drop; `params` gives values to its `param`s; `tools` adds
-    live tools' schemas to those of `use tools`; `clock` replaces the machine's (aware datetimes).
+    `under` imposes layers above it, which the policy cannot drop; `params` gives values to its `param`s; `functions` are
+    those of the host that conditions may call; `tools` adds live tools' schemas to those of `use tools`; `clock`
+    replaces the machine's (aware datetimes).
     Raises `PolicyError` with every diagnostic, so that a policy that does not load stops the start; `FileNotFoundError`
     for a path that is not there.
     A policy that was compiled before, of the same files, engine and Python, is taken from the cache
     (docs/threat-model.md; `POLICY_CACHE=off` for none).
     """
     files, resolver = entries(path), RecordingResolver(FileResolver())
-    place = shelf(files, [os.fspath(layer) for layer in under], params or {}, tools)
+    place = None if functions else shelf(files, [os.fspath(layer) for layer in under], params or {}, tools)
     known = None if place is None else place.find()
     if known is not None:
         return Policy(known, clock_from(clock))
-    compilation = compiled(resolver, files, under=under, params=params, tools=tools, executable=True)
-    policy = _policy(compilation, clock)
+    compilation = compiled(
+        resolver, files, under=under, params=params, functions=functions, tools=tools, executable=True
+    )
+    policy = _policy(compilation, clock, functions)
     if place is not None and not compilation.extras:  # each start must see that an extra is still there
         place.keep(policy.compiled, resolver)
     return policy
@@ -55,13 +59,16 @@ def loads(
     files: Mapping[str, str | bytes] | None = None,
     under: Sequence[str] = (),
     params: Mapping[str, Any] | None = None,
+    functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
     clock: Callable[[], datetime] | None = None,
 ) -> Policy:
     """The same from a text; `files` holds what it uses, by the names it uses. Raises `PolicyError`."""
     resolver = MemoryResolver({**(files or {}), "policy": text})
-    compilation = compiled(resolver, ["policy"], under=under, params=params, tools=tools, executable=True)
-    return _policy(compilation, clock)
+    compilation = compiled(
+        resolver, ["policy"], under=under, params=params, functions=functions, tools=tools, executable=True
+    )
+    return _policy(compilation, clock, functions)
 
 
 def check(
@@ -69,7 +76,7 @@ def check(
     *,
     under: Sequence[str | os.PathLike[str]] = (),
     params: Mapping[str, Any] | None = None,
-    functions: Sequence[Function] = (),
+    functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
 ) -> tuple[Diagnostic, ...]:
     """Everything there is to say about a policy, errors first; empty = nothing. Knows the whole language.
@@ -87,18 +94,22 @@ def compiled(
     *,
     under: Sequence[str | os.PathLike[str]] = (),
     params: Mapping[str, Any] | None = None,
-    functions: Sequence[Function] = (),
+    functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
     executable: bool,
 ) -> Compilation:
     """The compilation itself, for commands that need files and diagnostics together."""
     return compile_policy(
-        files, resolver, under=[os.fspath(layer) for layer in under], params=params or {}, functions=functions,
+        files, resolver, under=[os.fspath(layer) for layer in under], params=params or {},
+        functions=[one.function for one in functions],
         tools=tools, executable=executable,
     )  # fmt: skip
 
 
-def _policy(compilation: Compilation, clock: Callable[[], datetime] | None) -> Policy:
+def _policy(
+    compilation: Compilation, clock: Callable[[], datetime] | None, functions: Sequence[HostFunction]
+) -> Policy:
     if compilation.policy is None or has_errors(compilation.diagnostics):
         raise PolicyError(compilation.diagnostics)
-    return Policy(compilation.policy, clock_from(clock))
+    records = not all(function.pure for function in functions)
+    return Policy(compilation.policy, clock_from(clock), records=records)

@@ -75,6 +75,19 @@ Obligation: TypeAlias = Ask | Label | Reserve | Timeout
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a function of the host, one that is not pure, answered while this was decided; `error` = it came to none.
+
+    `args` and `value` are plain Python. Given to `decide(…, recorded=…)`, they make the same decision again.
+    """
+
+    function: str
+    args: tuple[Any, ...]
+    value: Any
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Degradation:
     """What happens instead, once a ladder ended in silence or a validation failed: a text for the agent, or another call."""
 
@@ -106,31 +119,41 @@ class DecisionDetails(Protocol):
         ...
 
 
+class DecidingRules(Protocol):
+    """Where a decision finds the ids of its rules, sorted, when somebody reads them."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids."""
+        ...
+
+
 class Decision:
     """The engine's answer to one call, result or event. Immutable.
 
     `effect` is what to do; `rules` the ids of all matching rules of that effect, sorted; `observed` the ids of
     `observe` rules that matched; `obligations` what the host owes; `degradation` what happens instead of a refused
     call or a failed output. `reason`, `detail`, `hint` and `errors` are worked out when first read.
-    `policy_digest` names the exact policy that decided.
+    `policy_digest` names the exact policy that decided, `recorded` holds what functions of the host answered meanwhile.
     """
 
     __slots__ = (
-        "_args", "_details", "_result", "degradation", "effect", "obligations", "observed", "phase",
-        "policy_digest", "rules", "tool",
+        "_args", "_details", "_result", "_rules", "degradation", "effect", "obligations", "observed", "phase",
+        "policy_digest", "recorded", "tool",
     )  # fmt: skip
 
     effect: Effect
     phase: Phase
     tool: str
-    rules: tuple[str, ...]
     observed: tuple[str, ...]
     obligations: tuple[Obligation, ...]
     degradation: Degradation | None
     policy_digest: str
+    recorded: tuple[Recorded, ...]
     _args: dict[str, Any] | None
     _details: DecisionDetails
     _result: Any
+    _rules: tuple[str, ...] | DecidingRules
 
     def __init__(
         self,
@@ -139,29 +162,44 @@ class Decision:
         tool: str,
         *,
         args: dict[str, Any] | None,
-        rules: tuple[str, ...],
+        rules: tuple[str, ...] | DecidingRules,
         details: DecisionDetails,
         policy_digest: str,
         observed: tuple[str, ...] = (),
         obligations: tuple[Obligation, ...] = (),
         degradation: Degradation | None = None,
         result: Any = None,
+        recorded: tuple[Recorded, ...] = (),
     ) -> None:
         put = object.__setattr__
         put(self, "effect", effect)
         put(self, "phase", phase)
         put(self, "tool", tool)
         put(self, "_args", args)
-        put(self, "rules", rules)
+        put(self, "_rules", rules)
         put(self, "_details", details)
         put(self, "policy_digest", policy_digest)
         put(self, "observed", observed)
         put(self, "obligations", obligations)
         put(self, "degradation", degradation)
         put(self, "_result", result)
+        put(self, "recorded", recorded)
+
+    def with_recorded(self, recorded: tuple[Recorded, ...]) -> Decision:
+        """The same decision with what was recorded while it was made; for the engine's own use."""
+        return Decision(
+            self.effect, self.phase, self.tool, args=self._args, rules=self._rules, details=self._details,
+            policy_digest=self.policy_digest, observed=self.observed, obligations=self.obligations,
+            degradation=self.degradation, result=self._result, recorded=recorded,
+        )  # fmt: skip
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("a decision cannot be changed")
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids of all matching rules of the effect, sorted."""
+        return self._rules if type(self._rules) is tuple else self._rules.rules  # type: ignore[union-attr]
 
     @property
     def allowed(self) -> bool:

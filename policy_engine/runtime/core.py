@@ -6,6 +6,7 @@ Immutable after construction but for tables that only ever gain entries, so any 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from policy_engine.runtime.judging import Judge
 from policy_engine.semantics.artifact import CompiledPolicy, CompiledRule, EventPlan, Section, ToolPlan
 from policy_engine.semantics.evaluation import batch_errors
 from policy_engine.semantics.linking import link
+from policy_engine.semantics.recording import Recordings
 
 Evaluator = Callable[[Any, Any, Any], int]
 
@@ -84,6 +86,12 @@ class Core:
         self.tools = Lazily(policy.tools, lambda name: self._ready(policy.tools[name], grants_needed=True))
         self.events = Lazily(policy.events, lambda name: self._ready(policy.events[name], grants_needed=False))
         self.hints = all(layer.hint for layer in policy.layers)
+
+    def recording(self, recordings: Recordings) -> Core:
+        """The same for one decision, in which functions that are not pure are asked and recorded."""
+        other = copy(self)
+        other.intake = self.intake.recording(recordings)
+        return other
 
     def _ready(self, plan: ToolPlan | EventPlan, *, grants_needed: bool) -> ReadyPlan:
         return ReadyPlan(

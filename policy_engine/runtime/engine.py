@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal as OneOf
 
-from policy_engine.base.decision import Decision, Effect, Phase, RuleError
+from policy_engine.base.decision import Decision, Effect, Phase, Recorded, RuleError
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp
@@ -21,6 +21,7 @@ from policy_engine.runtime.events import decide_event, decide_result
 from policy_engine.runtime.explaining import Explanation, explain_call
 from policy_engine.runtime.trace.run import Run
 from policy_engine.semantics.artifact import CompiledPolicy
+from policy_engine.semantics.recording import Recordings
 
 _FAULT = "the policy engine could not decide this, so it is refused"
 
@@ -28,8 +29,10 @@ _FAULT = "the policy engine could not decide this, so it is refused"
 class Policy:
     """A loaded policy. Made by `policy_engine.load`; share one among all threads and tasks."""
 
-    def __init__(self, compiled: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
+    def __init__(self, compiled: CompiledPolicy, clock: Callable[[], Timestamp], *, records: bool = False) -> None:
+        """`records`: the host registered functions that are not pure, so that each decision records what they answer."""
         self._core = Core(compiled, clock)
+        self._records = records
 
     @property
     def name(self) -> str:
@@ -56,16 +59,25 @@ class Policy:
         """The names of all known tools, sorted."""
         return tuple(sorted(self._core.policy.tools))
 
-    def decide(self, request: Request, *, run: Run | None = None, approvals: Sequence[Approval] = ()) -> Decision:
+    def decide(
+        self,
+        request: Request,
+        *,
+        run: Run | None = None,
+        approvals: Sequence[Approval] = (),
+        recorded: Sequence[Recorded] | None = None,
+    ) -> Decision:
         """Decide one tool call: `allow`, `deny` or `escalate`.
 
         `run` gives the history and provenance that conditions read; without it, conditions that need one are errors.
         `approvals` are people's answers to earlier `Ask` obligations of the same call; used ones do not count again.
+        `recorded` makes an earlier decision again: no function of the host is asked, what it answered then counts.
         Never raises for anything in the request.
         """
         try:
             view, unused = self._view(run, approvals)
-            return decide_call(self._core, request, view, unused)
+            core, recordings = self._begin(recorded)
+            return _recorded(decide_call(core, request, view, unused), recordings)
         except Exception as fault:
             return self._fault("deny", "call", str(getattr(request, "tool", "?")), fault)
 
@@ -78,6 +90,7 @@ class Policy:
         run: Run | None = None,
         approvals: Sequence[Approval] = (),
         attempt: int = 0,
+        recorded: Sequence[Recorded] | None = None,
     ) -> Decision:
         """Decide what the agent may see of a result: `pass redact withhold retry reply escalate fail`.
 
@@ -88,24 +101,34 @@ class Policy:
             if decision is not None and decision.engine_args is not None:
                 request = replace(request, args=decision.engine_args)
             view, unused = self._view(run, approvals)
-            return decide_result(self._core, request, outcome, view, unused, attempt)
+            core, recordings = self._begin(recorded)
+            return _recorded(decide_result(core, request, outcome, view, unused, attempt), recordings)
         except Exception as fault:
             return self._fault("withhold", "result", str(getattr(request, "tool", "?")), fault)
 
     def decide_event(
-        self, event: Event, *, run: Run | None = None, approvals: Sequence[Approval] = (), attempt: int = 0
+        self,
+        event: Event,
+        *,
+        run: Run | None = None,
+        approvals: Sequence[Approval] = (),
+        attempt: int = 0,
+        recorded: Sequence[Recorded] | None = None,
     ) -> Decision:
         """Decide an event such as `@answer`: `deny`, `escalate`, or an effect of results (`pass` where nothing objects)."""
         try:
             view, unused = self._view(run, approvals)
-            return decide_event(self._core, event, view, unused, attempt)
+            core, recordings = self._begin(recorded)
+            return _recorded(decide_event(core, event, view, unused, attempt), recordings)
         except Exception as fault:
             return self._fault("deny", "event", str(getattr(event, "name", "?")), fault)
 
     def explain(self, request: Request, *, run: Run | None = None, approvals: Sequence[Approval] = ()) -> Explanation:
         """The decision with every targeted rule and what its condition came to, by the reference interpreter."""
         view, unused = self._view(run, approvals)
-        return explain_call(self._core, request, view, unused)
+        core, recordings = self._begin(None)
+        explained = explain_call(core, request, view, unused)
+        return replace(explained, decision=_recorded(explained.decision, recordings))
 
     def run(self, *, input: str | None = None, id: str | None = None, attended: bool = True) -> Run:
         """Begin a run: the history that `decide` reads and `Run.record` adds to. `attended` = its user can be asked.
@@ -123,8 +146,20 @@ class Policy:
         view = run.snapshot()
         return view, [approval for approval in approvals if not view.used(approval)] if approvals else approvals
 
+    def _begin(self, recorded: Sequence[Recorded] | None) -> tuple[Core, Recordings | None]:
+        if not self._records:
+            return self._core, None
+        recordings = Recordings(recorded)
+        return self._core.recording(recordings), recordings
+
     def _fault(self, effect: Effect, phase: Phase, name: str, fault: Exception) -> Decision:
         kind: OneOf["internal"] = "internal"
         message = fault.message if isinstance(fault, EvaluationError) else f"{type(fault).__name__} inside the engine"
         details = FixedDetails(_FAULT, f"{_FAULT} ({message})", (RuleError("engine", kind, message, "engine"),))
         return Decision(effect, phase, name, args=None, rules=(), details=details, policy_digest=self.digest)
+
+
+def _recorded(decision: Decision, recordings: Recordings | None) -> Decision:
+    """The decision with what was recorded; from here on nobody is asked, whoever reads its words."""
+    kept = () if recordings is None else recordings.seal()
+    return decision.with_recorded(kept) if kept else decision

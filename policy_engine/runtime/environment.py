@@ -8,6 +8,7 @@ from typing import Any
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
 from policy_engine.semantics.context import Provenance
+from policy_engine.semantics.recording import Recordings
 
 
 class DecisionEnvironment:
@@ -15,12 +16,12 @@ class DecisionEnvironment:
 
     A name that was not given raises `EvaluationError("not_available")` when a condition reads it, so that it falls to
     the safe side of its rule. `now` is read from the clock once, and only when somebody asks for it; `run_view` is the
-    snapshot of the run that this decision is about.
+    snapshot of the run that this decision is about, `recordings` what functions that are not pure answered in it.
     """
 
     __slots__ = (
-        "_clock", "_provenance", "_run", "agent", "answer", "approver", "call", "context", "delegate", "error", "input",
-        "now", "prompt", "resource", "result", "step", "tool",
+        "_clock", "_provenance", "_recordings", "_run", "agent", "answer", "approver", "call", "context", "delegate",
+        "error", "input", "now", "prompt", "resource", "result", "step", "tool",
     )  # fmt: skip
 
     agent: Any
@@ -38,9 +39,12 @@ class DecisionEnvironment:
     step: Any
     tool: Any
 
-    def __init__(self, clock: Callable[[], Timestamp], run_view: Any | None) -> None:
+    def __init__(
+        self, clock: Callable[[], Timestamp], run_view: Any | None, recordings: Recordings | None = None
+    ) -> None:
         self._clock = clock
         self._run = run_view
+        self._recordings = recordings
 
     def __getattr__(self, name: str) -> Any:
         if name == "now":
@@ -53,6 +57,12 @@ class DecisionEnvironment:
         if name == "input" and self._run is not None:
             return self._run.value["input"]
         raise EvaluationError("not_available", f"`{name}` is read, but the host did not give it")
+
+    def once(self, function: str, arguments: tuple[Any, ...], ask: Callable[[], Any]) -> Any:
+        """The value of a function that is not pure, asked once a decision."""
+        if self._recordings is None:
+            raise EvaluationError("not_available", f"`{function}` is asked where nothing records what it answers")
+        return self._recordings.once(function, arguments, ask)
 
     @property
     def provenance(self) -> Provenance:
@@ -69,7 +79,7 @@ class DecisionEnvironment:
 
     def with_approver(self, approver: Any) -> DecisionEnvironment:
         """The same surroundings for the `where` of a tier, with the record of who answered."""
-        other = DecisionEnvironment(self._clock, self._run)
+        other = DecisionEnvironment(self._clock, self._run, self._recordings)
         for name in DecisionEnvironment.__slots__:
             if not name.startswith("_") and name in _filled(self):
                 setattr(other, name, getattr(self, name))

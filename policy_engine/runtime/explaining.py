@@ -10,11 +10,11 @@ from policy_engine.base.decision import Decision
 from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Request
 from policy_engine.runtime.calls import decide_call
-from policy_engine.runtime.core import Core
+from policy_engine.runtime.core import Core, Stage
 from policy_engine.runtime.details import Scene
 from policy_engine.semantics.activation import Names
 from policy_engine.semantics.artifact import CompiledRule
-from policy_engine.semantics.interpreter import interpret
+from policy_engine.semantics.evaluation import interpreted
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,18 @@ def explain_call(core: Core, request: Request, view: Any | None, approvals: Sequ
     except MisfitError:
         return Explanation(decision, (), defaults)
     before = Scene(original, scene.principal, scene.environment)
-    rules = [_explained(core, rule, before) for rule in ready.rewrites.section.rules]
-    rules += [_explained(core, rule, scene) for rule in ready.decide.section.rules]
+    rules = [_explained(core, ready.rewrites, rule, before) for rule in ready.rewrites.section.rules]
+    rules += [_explained(core, ready.decide, rule, scene) for rule in ready.decide.section.rules]
     return Explanation(decision, tuple(rules), defaults)
 
 
-def _explained(core: Core, rule: CompiledRule, scene: Scene) -> RuleExplanation:
+def _explained(core: Core, stage: Stage, rule: CompiledRule, scene: Scene) -> RuleExplanation:
     came_to: OneOf["true", "false", "error"]
     error = None
     try:
         names = Names(scene.args, scene.principal, scene.environment)
-        value = interpret(rule.condition, names, scene.environment)
+        functions = stage.section.batch.functions
+        value = interpreted(rule.condition, names, scene.environment, functions=functions)
         came_to = "true" if value is True else "false" if value is False else "error"
         if came_to == "error":
             error = "the condition is not a boolean"

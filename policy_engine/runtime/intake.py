@@ -6,6 +6,7 @@ What leaves here is private to the engine: nothing the caller mutates afterwards
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 from policy_engine.base.errors import MisfitError
@@ -14,6 +15,7 @@ from policy_engine.base.request import Event, Principal, Request
 from policy_engine.base.values import Timestamp, inward, timestamp_of
 from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.semantics.artifact import CompiledPolicy
+from policy_engine.semantics.recording import Recordings
 from policy_engine.semantics.schema.normalise import normalise_any, normaliser
 from policy_engine.semantics.schema.strict_json import parse_json
 from policy_engine.semantics.types import RecordType
@@ -26,11 +28,18 @@ class Intake:
 
     def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
         self._clock = clock
+        self._recordings: Recordings | None = None
         self._args: dict[str, Normaliser] = Lazily(policy.tools, lambda name: normaliser(policy.tools[name].input))
         self._records = {
             subject: [normaliser(record, subject) for record in policy.records.get(subject, ())]
             for subject in ("principal", "agent", "context", "approver")
         }
+
+    def recording(self, recordings: Recordings) -> Intake:
+        """The same intake for one decision, whose surroundings record what functions that are not pure answer."""
+        other = copy(self)
+        other._recordings = recordings
+        return other
 
     def args(self, tool: str, given: Any) -> dict[str, Any]:
         """The arguments of a known tool as the rules see them; raises `MisfitError`."""
@@ -58,7 +67,7 @@ class Intake:
 
     def environment(self, subject: Request | Event, run_view: Any | None) -> DecisionEnvironment:
         """The surroundings of a decision, without `principal`; raises `MisfitError` for an agent or context that does not fit."""
-        environment = DecisionEnvironment(self._clock, run_view)
+        environment = DecisionEnvironment(self._clock, run_view, self._recordings)
         environment.agent = self.record("agent", subject.agent)
         environment.context = self.record("context", subject.context)
         if subject.at is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -38,6 +39,13 @@ class Provenance(Protocol):
 
 class EvaluationContext(Protocol):
     """Passed to functions declared with `needs_context`, and nowhere else."""
+
+    def once(self, function: str, arguments: tuple[Any, ...], ask: Callable[[], Any]) -> Any:
+        """The value of a function that is not pure: what `ask` answers, asked once a decision for these arguments.
+
+        Raises `EvaluationError`, the same one each time.
+        """
+        ...
 
     @property
     def provenance(self) -> Provenance:

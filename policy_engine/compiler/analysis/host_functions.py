@@ -29,5 +29,5 @@ def known_functions(draft: Draft) -> None:
             )  # fmt: skip
             continue
         known[function.name] = function
-        draft.material.append(("function", f"{function.name} {function.overloads!r}".encode()))
+        draft.material.append(("function", f"{function.name} {function.overloads!r} {function.needs_context}".encode()))
     draft.functions = known
