@@ -9,11 +9,12 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
 WORKERS ?= 2
 SECONDS_OF_FUZZ ?= 60
+PEERS := .cache/peers
 
-.PHONY: help demo test nightly check ruff mypy pyright contracts bench fuzz fmt clean
+.PHONY: help demo test nightly check ruff mypy pyright contracts bench bench-all fuzz fmt clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 demo: $(VENV)/.demo ## rules decide a real agent and recorded traffic
 	@$(PY) -m docs.demo
@@ -41,8 +42,11 @@ pyright: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
 
-bench: $(VENV)/.dev ## generated evaluators against hand-written Python
-	@$(PY) -m tests.benchmarks.ratio
+bench: $(VENV)/.dev ## what decisions cost, and whether that has drifted (a minute and a half)
+	@$(PY) -m tests.benchmarks.table
+
+bench-all: $(PEERS)/.done ## every benchmark, beside other engines, into docs/benchmarks.md (ten minutes)
+	@$(PEERS)/bin/python -m tests.benchmarks.table --all
 
 fuzz: $(VENV)/.dev ## a minute of broken input for the parser
 	@$(PY) tests/fuzz/fuzz_parser.py --seconds $(SECONDS_OF_FUZZ)
@@ -61,6 +65,13 @@ $(PY):
 # The demo installs the core and LangChain, nothing else; tests install what developers need.
 $(VENV)/.demo: pyproject.toml | $(PY)
 	@test -e $(VENV)/.dev || { echo "installing policy-engine and LangChain"; $(PIP) --editable '.[langchain]'; }
+	@touch $@
+
+# Other engines stay out of the developers' environment.
+$(PEERS)/.done: pyproject.toml tests/benchmarks/peers.txt | $(PY)
+	@echo "installing other engines into $(PEERS)"
+	@$(PY) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --editable . --requirement tests/benchmarks/peers.txt
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(PY)

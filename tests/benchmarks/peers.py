@@ -4,7 +4,7 @@ Everybody decides the same calls in one process, in turn, in slices whose order 
 unit, a second copy of it shows what the machine adds (A/A). Time is the processor's: neighbours do not count. A
 decision includes turning the call into what the engine wants; our public row alone is given a request made before. A
 peer that is not installed is named, one that is slow is capped, and each row says how many decisions agree with the
-reference. Exits 1 where we decide wrongly, 2 without `../shared`. Peers come with `pip install -e .[bench]`.
+reference. Exits 1 where we decide wrongly, 2 without `../shared`. The peers are listed in `peers.txt`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Row:
 
 
 # ------------------------------------------------------------------ us
-def _policy(workload: ModuleType, rules: Rules) -> Decide:
+def policy_of(workload: ModuleType, rules: Rules) -> Decide:
     """The public door, without a run."""
     names = sorted({rule["tool"] for rule in rules}, key=lambda name: int(name.rpartition("_")[2]))
     text = {"type": "string"}
@@ -281,7 +281,7 @@ PEERS = (
     Peer(HAND, "", lambda workload, rules: handwritten(workload, rules, "hand"), note="`handwritten_source`, unchanged"),
     Peer(AGAIN, "", lambda workload, rules: handwritten(workload, rules, "again"), note="what the machine adds"),
     Peer(GENERATED, "", generated, note="finding the tool, its rules, the effect"),
-    Peer(PUBLIC, "", _policy, note="validation, normalising, a whole `Decision`; the request is made before",
+    Peer(PUBLIC, "", policy_of, note="validation, normalising, a whole `Decision`; the request is made before",
          prepare=_request, read=lambda decision: str(decision.effect)),
     Peer("cedarpy", "cedarpy", _cedar, note="policies and entities parsed before"),
     Peer("cel-python", "cel-python", _cel_python, most=1_000, note="CompiledRunner, behind our dict of tools"),
