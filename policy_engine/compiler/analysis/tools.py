@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.draft import Draft, Layer, LoadedFile, Subject
 from policy_engine.compiler.analysis.reading import read_text
-from policy_engine.diagnostics.model import Code
+from policy_engine.diagnostics.model import Code, Collector
 from policy_engine.diagnostics.suggest import nearest
 from policy_engine.semantics.ast.policy import (
     Breaker,
@@ -65,6 +66,10 @@ MISSPELT_TOOL = Code(
 )
 CODES = (DUPLICATE_TOOL, TOOL_DIFFERS, UNTYPED_TOOL, MISSPELT_TOOL)
 
+MAX_KEPT_FILES: Final = 16
+"""Schema files without a fault that are kept as they were read, so that loading again reads only what changed."""
+_KEPT: Final[dict[tuple[str, str], tuple[ToolSchema, ...]]] = {}
+
 
 def read_tool_schemas(draft: Draft) -> None:
     """Fill `draft.tools` from schema files, the host, and the exact names in rules and groups."""
@@ -97,11 +102,16 @@ def _read(
     prefix = "" if item.alias is None else f"{item.alias.text}."
     if (canonical, prefix) in read:
         return
-    failed = len(draft.collector.diagnostics)
-    schemas = read_tools(source, draft.collector)
+    findings = Collector()
+    schemas = _KEPT.get((source.name, source.text)) or read_tools(source, findings)
     read[canonical, prefix] = schemas
-    if any(found.severity == "error" for found in draft.collector.diagnostics[failed:]):
-        draft.schemas_missing = True
+    draft.schemas_missing |= findings.failed
+    for diagnostic in findings.diagnostics:
+        draft.collector.add(diagnostic)
+    if schemas and not findings.diagnostics:
+        while len(_KEPT) >= MAX_KEPT_FILES:
+            _KEPT.pop(next(iter(_KEPT)), None)
+        _KEPT[source.name, source.text] = schemas
     draft.material.append((f"tools {prefix}", source.text.encode()))
     for schema in schemas:
         name = prefix + schema.name

@@ -16,6 +16,7 @@ from policy_engine.compiler.language.checks import CHECKS
 from policy_engine.compiler.language.codes import MISSING_HEADER, TWO_HEADERS
 from policy_engine.compiler.language.grammar import Start, parse_piece
 from policy_engine.compiler.language.messages import head_fault, syntax_fault
+from policy_engine.compiler.language.remembering import Remembered
 from policy_engine.compiler.language.sizes import check_characters, piece_fits, source_fits
 from policy_engine.compiler.language.splitting import Piece, split
 from policy_engine.compiler.language.words import DECLARATION_FORMS
@@ -24,6 +25,7 @@ from policy_engine.semantics.ast.policy import Header, Item, PolicyFile, Word
 
 MAX_FAULTY_ITEMS: Final = 50
 """After this many items that do not parse the rest of a file is not read: it is no policy."""
+_ITEMS: Final = Remembered()
 
 
 def parse_policy(source: Source, collector: Collector) -> PolicyFile | None:
@@ -84,6 +86,20 @@ def _item(piece: Piece, collector: Collector) -> Item | None:
 
 
 def _parse(piece: Piece, start: Start, collector: Collector) -> Header | Item | None:
+    key = (start, piece.keyword, piece.span.text)
+    known = cast("Header | Item | None", _ITEMS.recall(key, piece.span))
+    if known is not None:
+        return known
+    own = Collector()
+    node = _parsed(piece, start, own)
+    if node is not None and not own.diagnostics:
+        _ITEMS.keep(key, node, piece.span)
+    for diagnostic in own.diagnostics:
+        collector.add(diagnostic)
+    return node
+
+
+def _parsed(piece: Piece, start: Start, collector: Collector) -> Header | Item | None:
     if not piece_fits(piece, collector):
         return None
     fault = head_fault(piece)
