@@ -39,8 +39,8 @@ _OPERATOR_MISTAKES: Final = (
     _mistake(r"=>|->", "there are no arrow functions", "a macro with a variable: args.items.all(item, item > 0)"),
     _mistake(r":=|[+\-*/%]=", "an expression assigns nothing", "a `let` for a name, `cel.bind(x, value, …)` inside"),
     _mistake(r"(?<![=!<>])=(?!=)", "a single `=` compares nothing", "`==` to compare", "=="),
-    _mistake(r"(?<!&)&(?!&)", "a single `&` is not an operator", "`&&` for *and*", "&&"),
-    _mistake(r"(?<!\|)\|(?!\|)", "a single `|` is not an operator", "`||` for *or*", "||"),
+    _mistake(r"(?<!&)&(?!&)", "a single `&` is not an operator", "`&&` for «and»", "&&"),
+    _mistake(r"(?<!\|)\|(?!\|)", "a single `|` is not an operator", "`||` for «or»", "||"),
     _mistake(r"\?\?", "`??` is not an operator", "args.?limit.orValue(10)"),
     _OPTIONAL_REVERSED,
     _mistake(r"/\*", "comments are written `// …`, to the end of the line", "// text"),
@@ -49,12 +49,12 @@ _OPERATOR_MISTAKES: Final = (
     _mistake(r"(?<![\w.])[0-9]+\.(?![0-9\w])", "a number does not end in a dot", "1.0"),
 )  # fmt: skip
 _MISTAKES: Final = (
-    _mistake(r"(and|AND)\b", "*and* is written `&&`", "`&&`", "&&"),
-    _mistake(r"(or|OR)\b", "*or* is written `||`", "`||`", "||"),
+    _mistake(r"(and|AND)\b", "`and` is written `&&`", "`&&`", "&&"),
+    _mistake(r"(or|OR)\b", "`or` is written `||`", "`||`", "||"),
     _mistake(r"(not|NOT)\s+in\b", "`not in` is not an operator", "!(x in list)"),
     _mistake(r"is\s+(not\s+)?(null|None)\b", "`is` is not an operator", "x == null or x != null"),
     _mistake(r"(is|IS|equals|eq)\b", "`is` is not an operator", "`==`"),
-    _mistake(r"(not|NOT)\b", "*not* is written `!`", "`!`", "!"),
+    _mistake(r"(not|NOT)\b", "`not` is written `!`", "`!`", "!"),
     _mistake(r"(like|LIKE|contains|matches|startsWith|endsWith)\b(?!\s*\()", "this is a method, not an operator",
              'args.to.endsWith("@acme.com"), args.name.contains("x"), args.name.matches("^a")'),
     _mistake(r"(None|nil|undefined)\b", "the empty value is written `null`", "null", "null"),
@@ -80,10 +80,10 @@ _MISTAKES: Final = (
              "durations: 30m, 1h30m, 200ms, 7d"),
     _mistake(r"[$@]\w*", "names begin with a letter or `_`", 'for other names: args["$ref"]'),
     _mistake(r"\w*[^\W\d_a-zA-Z]\w*", "names are made of the letters a-z, digits and `_`", 'for other names: args["prénom"]'),
-    _mistake(r";", "an expression ends without `;`", None, ""),
+    _mistake(r";", "an expression ends without `;`", "delete it", ""),
     _mistake(r"[~^]", "there are no operators on bits", "math.bitXor(a, b), math.bitNot(a), math.bitAnd(a, b)"),
 )  # fmt: skip
-_PREFIX_WORDS: Final = tuple(mistake for mistake in _MISTAKES if mistake.message.startswith(("*not*", "there is no")))
+_PREFIX_WORDS: Final = tuple(mistake for mistake in _MISTAKES if mistake.message.startswith(("`not` is", "there is no")))
 _REVERSED: Final = re.compile(r"\?\.(?![0-9])")
 _LOOK_BACK: Final = 3
 _WORD: Final = re.compile(r"\w+")

@@ -74,6 +74,9 @@ _NAMES: Final = {
 _EXPRESSION: Final = frozenset({"RELOP", "PLUS"})
 _VALUE: Final = frozenset({"IDENT", "INT", "STRING", "BANG"})
 _FREE: Final = frozenset({*(word.upper() for word in GUARDS_AND_NOTES), "COMMA", "EXCEPT"})
+_SYNONYMS: Final = {"if": "when", "where": "when", "given": "when", "except": "unless", "for": "on"}
+_ROOTS: Final = ("args", "principal", "context", "run", "result", "now")
+_HEADER: Final = ("under", "version", "owner", "edition", "hint")
 _FOREIGN: Final = ("#", "/*", ";", "“", "”", "„", "«", "»", "‘", "’")
 """What other languages write, and no part of this one."""
 MAX_LISTED: Final = 8
@@ -90,6 +93,7 @@ def syntax_fault(error: UnexpectedInput, piece: Piece) -> Diagnostic:
         return _unclosed(piece, scrap)
     return (
         _empty_group(piece, scrap)
+        or _header_clause(piece, scrap)
         or _glued(piece, index, words)
         or _tier_without_time(piece, scrap, expected)
         or _clause(piece, index, words)
@@ -146,6 +150,16 @@ def _empty_group(piece: Piece, scrap: Scrap | None) -> Diagnostic | None:
     return Diagnostic(
         EMPTY_GROUP, f"the group `{name}` has no members", (Label(piece.span, "no tool follows"),),
         effect=f"every rule on `{name}` would silently do nothing", suggestion=DECLARATION_FORMS["group"],
+    )  # fmt: skip
+
+
+def _header_clause(piece: Piece, scrap: Scrap | None) -> Diagnostic | None:
+    if piece.keyword == "policy" or scrap is None or not scrap.first or scrap.text not in _HEADER:
+        return None
+    return Diagnostic(
+        CLAUSE_ORDER, f"`{scrap.text}` belongs to the header, and this is behind it",
+        (Label(_span(piece, scrap), "too late here"),), effect=RULE_EFFECT,
+        suggestion="right after `policy NAME`, before the first `use` or rule",
     )  # fmt: skip
 
 
@@ -222,9 +236,10 @@ def _clause(piece: Piece, index: int, words: frozenset[str]) -> Diagnostic | Non
 
 
 def _misspelt(piece: Piece, scrap: Scrap | None, words: frozenset[str]) -> Diagnostic | None:
-    if scrap is None or scrap.kind != "word" or scrap.text in KEYWORDS:
+    if scrap is None or scrap.kind != "word" or scrap.text in KEYWORDS or scrap.text in _ROOTS:
         return None
-    guess = nearest(scrap.text, words)
+    meant = _SYNONYMS.get(scrap.text)
+    guess = meant if meant in words else nearest(scrap.text, words)
     if guess is None:
         return None
     return Diagnostic(

@@ -17,7 +17,10 @@ MAX_ELSES: Final = 32
 """`else` in one item; outcomes nest."""
 MAX_HIDDEN_TOLD: Final = 20
 """Hidden characters that are each told; of more only the first refused one is."""
-_HIDDEN: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f\x85\u061c\u200b-\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]|\r(?=[^\n])"
+)
+"""Also what some editors show as the end of a line where we read on: a rule behind it would only seem to be there."""
 _EFFECT: Final = "the text may read otherwise than it runs"
 
 

@@ -179,6 +179,15 @@ def test_hidden_characters_are_refused_in_code_and_warned_of_in_text() -> None:
     assert file is not None and not found
 
 
+def test_no_rule_hides_behind_a_line_end_that_only_editors_know() -> None:
+    """A lone carriage return in a comment is an error, a line separator a warning; Windows' line ends are fine."""
+    assert [(d.code.name, d.severity) for d in read("allow a on x // b\rdeny c on x")[1]] == [("hidden-character", "error")]
+    for separator in "\x85\u2028\u2029":
+        found = read(f"allow a on x // b{separator}deny c on x")[1]
+        assert [(d.code.name, d.severity) for d in found] == [("bidi-in-text", "warning")]
+    assert read("allow a on x // b\r\ndeny c on x\r\n// end\r\n")[1] == ()
+
+
 def test_the_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:
     """LALR(1), with no shift preferred to a reduction in silence."""
     logger.setLevel("DEBUG")
