@@ -129,10 +129,9 @@ class _Call:
         if ended:
             rule, otherwise = degradation.strictest(ended)
             waiting = any(standing.kind == "waiting" for _, standing in standings)
-            if otherwise is None or otherwise.kind == "reply" or not self.degrade:
-                return self._ended(rule, otherwise if self.degrade else None, ended)
-            if not waiting:
-                return self._ended(rule, otherwise, ended)
+            end = self._ended(rule, otherwise if self.degrade else None, ended)
+            if end.effect == "deny" or not waiting:
+                return end  # what others still answer cannot permit it: one more escalation never permits more
         asks = [(rule, standing) for rule, standing in standings if standing.kind == "waiting"]
         if not asks:
             return self._answer("allow", verdict.grants, (), by_default=False)

@@ -13,7 +13,8 @@ from policy_engine import Decision, EvaluationError, Outcome, Policy, Principal,
 from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.semantics.artifact import Batch, CompiledPolicy, EventPlan, ToolPlan
 from policy_engine.semantics.evaluation import diverted
-from tests.oracle.decide import Answer, Decider, History
+from tests.oracle.answers import Answer, History
+from tests.oracle.decide import Decider
 from tests.oracle.drawn import NOW, TOOLS, loose_value, value_of
 from tests.oracle.policies import Drawn
 from tests.oracle.values import Err

@@ -14,7 +14,18 @@ from typing import Any
 from policy_engine.base.request import Event, Outcome, Request
 from policy_engine.base.values import duration_of, timestamp_of
 from policy_engine.semantics.ast import policy as tree
-from policy_engine.semantics.ast.shapes import shape_of
+from tests.oracle.answers import (
+    Answer,
+    Found,
+    History,
+    Reply,
+    effect_of,
+    failed,
+    guards,
+    ids,
+    roots_of,
+    strictest,
+)
 from tests.oracle.cel import Evaluator, Later, conjunction
 from tests.oracle.paths import PathFault, empty, places, write
 from tests.oracle.values import Err
@@ -22,61 +33,6 @@ from tests.oracle.world import Misfit, World, anything, fit, fits_shape, given, 
 
 ROOTS = {"@input": "input", "@step": "step", "@answer": "answer", "@delegate": "delegate", "@resource": "resource",
          "@prompt": "prompt", "@run": "run"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A decision, as far as it is compared."""
-
-    effect: str
-    rules: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    observed: tuple[str, ...] = ()
-    args: Any = None
-    asks: frozenset[tuple[str, str, int]] = frozenset()
-    labels: frozenset[tuple[str, str, str, bool]] = frozenset()
-    instead: tuple[Any, ...] | None = None
-    result: Any = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One person's answer, already known to be about this very call: `approved`, `refused` or `silent`."""
-
-    rule: str
-    queue: str
-    who: str
-    answer: str
-
-
-@dataclass(frozen=True)
-class History:
-    """What a run is to the oracle: the value of `run`, its words (`said`, `labels` …), whether a user takes part."""
-
-    value: Mapping[str, Any]
-    words: Mapping[str, Callable[..., Any]]
-    attended: bool = True
-
-
-@dataclass
-class Found:
-    """One rule that targets the call, with its layer and what its condition came to."""
-
-    id: str
-    rule: Any
-    layer: int
-    holds: bool | Err
-
-    @property
-    def error(self) -> bool:
-        return isinstance(self.holds, Err)
-
-    @property
-    def safe(self) -> bool:
-        """Whether it applies, an error falling to the safe side of its kind. `observe` rules: whether they would."""
-        if isinstance(self.holds, Err):
-            return effect_of(self.rule) != "allow" and not isinstance(self.rule, tree.Declassification)
-        return self.holds
 
 
 @dataclass
@@ -180,10 +136,9 @@ class Decider:
         silent = {rule: end for rule, (state, end) in standings.items() if state == "silent"}
         if silent:
             rule, end = strictest(silent)
-            final = once or end is None or isinstance(end, tree.ElseReply)
-            if final or not waiting:
-                scene = (request, names, history)
-                return self.ended(rule, None if once else end, sorted(silent), layers[rule], scene)
+            ended = self.ended(rule, None if once else end, sorted(silent), layers[rule], (request, names, history))
+            if ended.effect == "deny" or not waiting:
+                return ended
         if waiting:
             asks = frozenset((rule, tier.queue.text, tier.count) for rule, tier in waiting.items())
             return Answer("escalate", ids(waiting), asks=asks)
@@ -473,49 +428,3 @@ class Decider:
         evaluator = self.evaluator(one.layer, names, words, subject)
         required = conjunction([evaluator.truth(requirement) for requirement in one.rule.requirements])
         return conjunction([one.holds, required if isinstance(required, Err) else not required])
-
-
-def failed(otherwise: Any) -> str:
-    """The effect of a validation that failed, for the ends that the oracle covers."""
-    return {tree.ElseWithhold: "withhold", tree.ElseReply: "reply"}.get(type(otherwise), "fail")
-
-
-def guards(evaluator: Evaluator, written: tree.Guards) -> bool | Err:
-    """`when` and not any `unless`, with CEL's absorption across them."""
-    parts: list[Any] = [] if written.when is None else [evaluator.truth(written.when)]
-    for exception in written.unless:
-        value = evaluator.truth(exception)
-        parts.append(value if isinstance(value, Err) else not value)
-    return conjunction(parts)
-
-
-def effect_of(rule: Any) -> str | None:
-    return rule.effect if isinstance(rule, tree.Permission) else None
-
-
-def roots_of(rule: tree.Rewriting) -> set[str]:
-    """Where the paths of a rewrite begin."""
-    paths = [path for step in rule.changes for path in (step.paths if isinstance(step, tree.RedactChange) else (step.path,))]
-    return {path.root for path in paths}
-
-
-def strictest(silent: Mapping[str, Any]) -> tuple[str, Any]:
-    """Deny, then reply, then set or call; two different ones of the strictest kind: deny."""
-    ordered = sorted(silent.items())
-    for rule, end in ordered:
-        if end is None:
-            return rule, None
-    replies = [(rule, end) for rule, end in ordered if isinstance(end, tree.ElseReply)]
-    strongest = replies or ordered
-    first = strongest[0]
-    return first if all(meaning(end) == meaning(first[1]) for _, end in strongest) else (first[0], None)
-
-
-def meaning(end: Any) -> Any:
-    return shape_of(end)
-
-
-def ids(rules: Any) -> tuple[str, ...]:
-    return tuple(sorted(set(rules)))
-
-

@@ -206,7 +206,8 @@ def drawn_events(seed: int) -> Drawn:
         event = draw.choice(sorted(EVENTS))
         one, two = EVENTS[event]
         tests = (
-            f"{one}.contains('a')", f"size({one}) > 2", f"{two} == 'x'", f"has({two})", f"{one} == {two}", "principal.role == \"lead\"",
+            f"{one}.contains('a')", f"size({one}) > 2", f"{two} == 'x'", f"has({two})", f"{one} == {two}",
+            "principal.role == \"lead\"",
             f"{one}.matches('^b')", f"{one} in ['a', 'b']", "now.getHours() > 18", "run.calls.size() > 0",
         )  # fmt: skip
         condition = draw.choice((draw.choice(tests), f"({draw.choice(tests)} || {draw.choice(tests)})"))

@@ -10,7 +10,7 @@ import pytest
 
 from policy_engine import PolicyError, check, load, loads
 from policy_engine.assembly.files import MemoryResolver
-from policy_engine.assembly.loading import compiled
+from policy_engine.compiler.pipeline import compile_policy
 from policy_engine.diagnostics.model import has_errors
 from policy_engine.semantics.functions.declaration import Example, Function, Overload
 from policy_engine.semantics.types import BOOL, STRING
@@ -69,8 +69,8 @@ USES = {
 def test_a_function_without_a_body_is_checked_and_refused(place: str) -> None:
     """Wherever a policy calls it: fine for `check`, refused by `load`, which names it."""
     resolver = MemoryResolver({"p.policy": f"policy p\n{USES[place]}"})
-    assert not has_errors(compiled(resolver, ["p.policy"], functions=(LATER,), executable=False).diagnostics)
-    loading = compiled(resolver, ["p.policy"], functions=(LATER,), executable=True)
+    assert not has_errors(compile_policy(["p.policy"], resolver, functions=(LATER,), executable=False).diagnostics)
+    loading = compile_policy(["p.policy"], resolver, functions=(LATER,), executable=True)
     faults = [diagnostic for diagnostic in loading.diagnostics if diagnostic.code.name == "not-executable"]
     assert faults and "later_word" in faults[0].message
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from policy_engine import Approval, Ask, Event, Outcome, Policy, PolicyError, Request
+from tests.oracle.answers import History, Reply
 from tests.oracle.compare import CASES, clock, outline, outline_of, past, twin, whole
-from tests.oracle.decide import Decider, History, Reply
+from tests.oracle.decide import Decider
 from tests.oracle.drawn import loose_value, request
 from tests.oracle.functions import NotCovered
 from tests.oracle.policies import EVENTS, Drawn, drawn, drawn_events, drawn_results
@@ -137,13 +138,16 @@ def drawn_event(draw: random.Random) -> Event:
     """An event, its fields mostly what they should be."""
     made: Any = Event
     name = draw.choice(sorted(EVENTS))
-    fields = {path.split(".")[1]: draw.choice(("a", "b", "abc", "x", 5, None)) for path in EVENTS[name]}
+    fields: dict[str, Any] = {path.split(".")[1]: draw.choice(("a", "b", "abc", "x", 5, None)) for path in EVENTS[name]}
     if draw.random() < 0.2:
         fields.pop(draw.choice(sorted(fields)))
     if draw.random() < 0.05:
         fields["text"] = draw.choice((float("nan"), "\ud800", 2**64))
     call = request(draw, True)
-    return made(name=name, fields=fields, principal=call.principal, context=call.context, agent=call.agent, at=call.at)
+    event: Event = made(
+        name=name, fields=fields, principal=call.principal, context=call.context, agent=call.agent, at=call.at
+    )
+    return event
 
 
 def drawn_outcome(draw: random.Random) -> Outcome:
