@@ -19,14 +19,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import peers
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
+KEPT = ROOT / ".cache" / "benchmarks"
 RECORDED = Path(__file__).with_name("recorded.json")
 DRIFT = 1.15
 PART_SECONDS = 600.0
@@ -68,6 +70,26 @@ class Finished:
     code: int
     seconds: float
     absent: bool = False
+
+    def keep(self) -> None:
+        """For the page, when other parts are measured again."""
+        _keep(self.part.module, {"output": self.output, "code": self.code, "seconds": self.seconds})
+
+    @classmethod
+    def kept(cls, part: Part) -> Finished:
+        """As it ended when it was last measured with `--all`."""
+        found = _kept(part.module)
+        return cls(part, **found) if found else cls(part, "", 0, 0.0, absent=True)
+
+
+def _keep(name: str, value: Any) -> None:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
+
+
+def _kept(name: str) -> Any:
+    file = KEPT / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
 # ------------------------------------------------------------------ running
@@ -231,11 +253,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the parts; 1 where a bar is missed or a decision is wrong."""
     reader = argparse.ArgumentParser(description="All benchmarks in one table.")
     reader.add_argument("--all", action="store_true", help="everything, into docs/benchmarks.md; about ten minutes")
+    reader.add_argument("--only", default="", help="with --all: measure these parts again, comma-separated, keep the others")
     reader.add_argument("--record", action="store_true", help="keep the ratios of today as those to compare with")
     chosen = reader.parse_args(arguments)
-    finished = [one for part in PARTS if (one := _twice(part, chosen.all)) is not None]
-    print("\n== Peers", flush=True)
-    rows = peers.measure() if chosen.all else peers.measure((10, 100), rounds=7)
+    only = set(chosen.only.split(",")) if chosen.only else {"peers", *(part.module for part in PARTS)}
+    finished = [one for part in PARTS if (one := _twice(part, chosen.all, part.module in only)) is not None]
+    rows = _peers(chosen.all, "peers" in only)
     print("\n".join([peers.grid(rows), *peers.remarks(rows), *_distances(rows)]))
     now = {name: value for one in finished for name, value in ratios(one).items()}
     now |= {f"peers: {row.peer}, {row.size} rules": row.ratio for row in rows if row.peer in peers.OURS and not row.fault}
@@ -258,10 +281,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if faults else 0
 
 
-def _twice(part: Part, full: bool) -> Finished | None:
+def _twice(part: Part, full: bool, wanted: bool) -> Finished | None:
     """A part, and in the smaller set once more if it failed: who misses a bar twice misses it."""
+    if not wanted:
+        return Finished.kept(part) if full else None
     one = run(part, full)
+    if one is not None and full:
+        one.keep()
     return run(part, full) if one is not None and not full and failures(one, full) else one
+
+
+def _peers(full: bool, wanted: bool) -> list[peers.Row]:
+    print("\n== Peers", flush=True)
+    if full and not wanted:
+        return [peers.Row(**row) for row in _kept("peers") or ()]
+    if not full:
+        return peers.measure((10, 100), rounds=7)
+    rows = peers.measure()
+    _keep("peers", [asdict(row) | {"times": []} for row in rows])
+    return rows
 
 
 def _list(title: str, lines: Sequence[str]) -> None:
