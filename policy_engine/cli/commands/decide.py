@@ -72,7 +72,8 @@ def _print(data: dict[str, Any], form: Format) -> None:
     else:
         style = "good" if data["effect"] in _ALLOWED else "bad"
         about = " ".join(str(data[key]) for key in ("run", "call", "tool") if key in data)
-        why = "; ".join(str(part) for part in (data["reason"], data["detail"], data["hint"]) if part)
+        hint = f"hint: {data['hint']}" if data["hint"] else None
+        why = "; ".join(str(part) for part in (data["reason"], hint, data["detail"]) if part)
         terminal.say(f"{terminal.styled(style, data['effect']):<9} {terminal.safe(f'{about}  {why}'.strip())}")
     sys.stdout.flush()
 
@@ -83,7 +84,8 @@ def _opened(calls: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        with open(calls, "rb") as stream:
-            yield stream
+        stream = open(calls, "rb")  # noqa: SIM115 - closed below; faults of writing are not faults of this file
     except OSError as fault:
         stop(unreadable(calls, fault))
+    with stream:
+        yield stream
