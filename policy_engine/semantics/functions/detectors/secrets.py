@@ -19,6 +19,9 @@ from policy_engine.semantics.functions.patterns import compiled
 from policy_engine.semantics.functions.signatures import counted, examples, takes
 from policy_engine.semantics.types import BOOL, DYN
 
+_NAMED: Final = r"password|passwd|passphrase|pwd|secret|(?:api|access|private)[_\- ]?key|(?:auth|access)[_\- ]?token"
+_ANY: Final = r"""[^\s"',;<>]"""
+_ODD: Final = "[0-9!@#$%^&*]"
 _OURS: Final = (
     r"BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY",
     r"github_pat_[A-Za-z0-9_]{22,}",
@@ -32,8 +35,8 @@ _OURS: Final = (
     r"\bdop_v1_[a-f0-9]{64}",
     r"\bshp(?:at|ss|ca|pa)_[a-fA-F0-9]{32}",
     r"(?i:\bbearer\s+[A-Za-z0-9_\-.=+/]{20,})",
-    r"(?i:(?:password|passwd|passphrase|pwd|secret|(?:api|access|private)[_\- ]?key|(?:auth|access)[_\- ]?token)"
-    r"""["']?\s*(?::=|=>|[:=]|\bis\b)\s*["']?[^\s"',;<>]*[0-9!@#$%^&*][^\s"',;<>]{3,})""",
+    rf"""(?i:(?:{_NAMED})["']?\s*(?::=|=>|[:=]|\bis\b)\s*["']?(?:{_ANY}{{5,}}{_ODD}|{_ANY}{{3,4}}{_ODD}{_ANY}|"""
+    rf"""{_ANY}{{0,2}}{_ODD}{_ANY}{{3,}}){_ANY}*)""",
 )
 _NOT_SECRETS: Final = frozenset(("IPPublicDetector",))
 _REWRITTEN: Final = (
