@@ -17,6 +17,7 @@ from policy_engine.base.values import Timestamp
 from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.intake import Intake
 from policy_engine.runtime.judging import Judge
+from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.artifact import CompiledPolicy, CompiledRule, EventPlan, Section, ToolPlan
 from policy_engine.semantics.evaluation import batch_errors
 from policy_engine.semantics.linking import link
@@ -82,7 +83,8 @@ class Core:
         self.policy = policy
         self.clock = clock
         self.namespace: Mapping[str, Any] = link(policy.code, policy.constants)
-        self.intake = Intake(policy, clock)
+        self.folds = FoldProgram(policy.folds, self.namespace)
+        self.intake = Intake(policy, clock, self.folds)
         self.tools = Lazily(policy.tools, lambda name: self._ready(policy.tools[name], grants_needed=True))
         self.events = Lazily(policy.events, lambda name: self._ready(policy.events[name], grants_needed=False))
         self.hints = all(layer.hint for layer in policy.layers)

@@ -135,7 +135,8 @@ class Policy:
 
         A result recorded without its decision is decided then, so that no label rule is ever skipped.
         """
-        return Run(id=id, input=input, attended=attended, clock=self._core.clock, judge=self._judge)
+        core = self._core
+        return Run(id=id, input=input, attended=attended, clock=core.clock, judge=self._judge, folds=core.folds)
 
     def _judge(self, run: Run, request: Request, outcome: Outcome, decision: Decision | None) -> Decision:
         return self.decide_result(request, outcome, decision=decision, run=run)

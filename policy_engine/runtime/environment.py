@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
+from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.context import Provenance
 from policy_engine.semantics.recording import Recordings
+
+_NO_RUN: Final = "`run` is read, but the decision was asked for without a run"
 
 
 class DecisionEnvironment:
@@ -16,12 +19,13 @@ class DecisionEnvironment:
 
     A name that was not given raises `EvaluationError("not_available")` when a condition reads it, so that it falls to
     the safe side of its rule. `now` is read from the clock once, and only when somebody asks for it; `run_view` is the
-    snapshot of the run that this decision is about, `recordings` what functions that are not pure answered in it.
+    snapshot of the run that this decision is about, `recordings` what functions that are not pure answered in it,
+    `folds` what the policy asks of history.
     """
 
     __slots__ = (
-        "_clock", "_provenance", "_recordings", "_run", "agent", "answer", "approver", "call", "context", "delegate",
-        "error", "input", "now", "prompt", "resource", "result", "step", "tool",
+        "_clock", "_folds", "_provenance", "_recordings", "_run", "agent", "answer", "approver", "call", "context",
+        "delegate", "error", "input", "now", "prompt", "resource", "result", "step", "tool",
     )  # fmt: skip
 
     agent: Any
@@ -40,11 +44,13 @@ class DecisionEnvironment:
     tool: Any
 
     def __init__(
-        self, clock: Callable[[], Timestamp], run_view: Any | None, recordings: Recordings | None = None
-    ) -> None:
+        self, clock: Callable[[], Timestamp], run_view: Any | None, recordings: Recordings | None = None,
+        folds: FoldProgram | None = None,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._run = run_view
         self._recordings = recordings
+        self._folds = folds
 
     def __getattr__(self, name: str) -> Any:
         if name == "now":
@@ -52,7 +58,7 @@ class DecisionEnvironment:
             return self.now
         if name == "run":
             if self._run is None:
-                raise EvaluationError("not_available", "`run` is read, but the decision was asked for without a run")
+                raise EvaluationError("not_available", _NO_RUN)
             return self._run.value
         if name == "input" and self._run is not None:
             return self._run.value["input"]
@@ -72,6 +78,12 @@ class DecisionEnvironment:
         provenance: Provenance = self._run
         return provenance
 
+    def folded(self, number: int, arguments: Sequence[Any]) -> Any:
+        """The answer to a question of the policy about the history of this run."""
+        if self._run is None:
+            raise EvaluationError("not_available", _NO_RUN)
+        return self._run.folded(self._folds, number, arguments)
+
     @property
     def attended(self) -> bool:
         """Whether a person takes part in the run, so that the queue `user` can answer."""
@@ -79,7 +91,7 @@ class DecisionEnvironment:
 
     def with_approver(self, approver: Any) -> DecisionEnvironment:
         """The same surroundings for the `where` of a tier, with the record of who answered."""
-        other = DecisionEnvironment(self._clock, self._run, self._recordings)
+        other = DecisionEnvironment(self._clock, self._run, self._recordings, self._folds)
         for name in DecisionEnvironment.__slots__:
             if not name.startswith("_") and name in _filled(self):
                 setattr(other, name, getattr(self, name))

@@ -14,6 +14,7 @@ from policy_engine.base.lazily import Lazily
 from policy_engine.base.request import Event, Principal, Request
 from policy_engine.base.values import Timestamp, inward, timestamp_of
 from policy_engine.runtime.environment import DecisionEnvironment
+from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.artifact import CompiledPolicy
 from policy_engine.semantics.recording import Recordings
 from policy_engine.semantics.schema.normalise import normalise_any, normaliser
@@ -26,8 +27,9 @@ Normaliser = Callable[[Any], dict[str, Any]]
 class Intake:
     """Built once a policy; holds its validators. Thread-safe."""
 
-    def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
+    def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp], folds: FoldProgram) -> None:
         self._clock = clock
+        self._folds = folds
         self._recordings: Recordings | None = None
         self._args: dict[str, Normaliser] = Lazily(policy.tools, lambda name: normaliser(policy.tools[name].input))
         self._records = {
@@ -67,7 +69,7 @@ class Intake:
 
     def environment(self, subject: Request | Event, run_view: Any | None) -> DecisionEnvironment:
         """The surroundings of a decision, without `principal`; raises `MisfitError` for an agent or context that does not fit."""
-        environment = DecisionEnvironment(self._clock, run_view, self._recordings)
+        environment = DecisionEnvironment(self._clock, run_view, self._recordings, self._folds)
         environment.agent = self.record("agent", subject.agent)
         environment.context = self.record("context", subject.context)
         if subject.at is not None:

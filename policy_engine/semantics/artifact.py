@@ -239,7 +239,7 @@ class Track:
 
     A call counts where `test` holds; with `rows` each element of that list of it on its own, where `row_test` holds.
     The expressions read the call as `args`, the row as `principal`, and nothing else. `keys` are what a question
-    compares with its own values; `value` is what `reduce` takes together, from `start`. `tools` None = of all tools.
+    compares with its own values (`row_keys` tells which are of the row); `value` is what `reduce` takes together, from `start`. `tools` None = of all tools.
     `keeps` tells what questions need beside the first call: `count`, `last`, `window`. `text` is what it says to people.
     """
 
@@ -250,6 +250,7 @@ class Track:
     rows: Value | None
     row_test: Value | None
     keys: tuple[Value, ...]
+    row_keys: tuple[bool, ...]
     value: Value | None
     reduce: OneOf["sum", "max", "min"] | None
     start: Value | None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+FOLDED: Final = "%folded"
+"""The call that stands in a condition for a question about history that is answered from state: its first argument is
+the number of the question in the policy's `FoldPlan`, the others are the question's. Nobody can write this name."""
 
 
 class Provenance(Protocol):
@@ -50,4 +54,8 @@ class EvaluationContext(Protocol):
     @property
     def provenance(self) -> Provenance:
         """Raises `EvaluationError("not_available")` where the decision has no run."""
+        ...
+
+    def folded(self, number: int, arguments: Sequence[Any]) -> Any:
+        """The answer to a question about history. An argument may be a `Lazy` one, which raises when it is called."""
         ...

@@ -12,6 +12,7 @@ from typing import Final, cast
 from policy_engine.base.version import ENGINE_VERSION
 from policy_engine.compiler.analysis.compiled_rules import RuleBuilder
 from policy_engine.compiler.analysis.draft import Draft, Subject
+from policy_engine.compiler.analysis.folding.folder import Folder
 from policy_engine.compiler.analysis.rules import CheckedRule, rule_phase
 from policy_engine.compiler.analysis.targets import EVENT_SUBJECTS
 from policy_engine.compiler.codegen.module import ModuleBuilder
@@ -48,7 +49,8 @@ def build_policy(draft: Draft) -> None:
     digest = digest_of(draft)
     header = draft.layers[0].files[0].tree.header
     module = ModuleBuilder(f"<policy {header.name.text} {digest[:12]}>", draft.functions)
-    sections = _Sections(draft, RuleBuilder(module), module)
+    folder = Folder(module)
+    sections = _Sections(draft, RuleBuilder(module), module, folder)
     tools = {name: _tool_plan(sections, subject) for name, subject in draft.tools.items()}
     events = {name: _event_plan(sections, subject) for name, subject in EVENT_SUBJECTS.items()}
     layers = tuple(
@@ -74,6 +76,7 @@ def build_policy(draft: Draft) -> None:
         params=dict(draft.given_params),
         code=code,
         constants=constants,
+        folds=folder.plan(),
     )
 
 
@@ -101,8 +104,9 @@ def _event_plan(sections: _Sections, subject: Subject) -> EventPlan:
 class _Sections:
     """Makes sections, and shares those that are made of the very same rules."""
 
-    def __init__(self, draft: Draft, builder: RuleBuilder, module: ModuleBuilder) -> None:
+    def __init__(self, draft: Draft, builder: RuleBuilder, module: ModuleBuilder, folder: Folder) -> None:
         self.builder = builder
+        self._folder = folder
         self._module = module
         self._by_subject: dict[str, list[tuple[CheckedRule, int]]] = {}
         for checked in cast(Iterable[CheckedRule], draft.checked):
@@ -127,7 +131,7 @@ class _Sections:
             for _, known in chosen:
                 types.update(known)
             rules = tuple(rule for rule, _ in chosen)
-            conditions = [rule.condition for rule in rules]
+            conditions = [self._folder.fold(rule.condition) for rule in rules]
             batch = self._module.batch(f"{phase} {subject.name}", conditions, [ON_ERROR[rule.kind] for rule in rules], types)
             section = self._sections[key] = Section(rules, batch)
         return section

@@ -17,6 +17,7 @@ from policy_engine.compiler.codegen.kinds import STRINGS
 from policy_engine.compiler.codegen.literals import literal_text
 from policy_engine.compiler.codegen.patterns import plain_pattern
 from policy_engine.semantics.ast.expressions import Call, Expr
+from policy_engine.semantics.context import FOLDED
 from policy_engine.semantics.functions.catalogue import BY_NAME
 from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.functions.patterns import compiled
@@ -29,6 +30,9 @@ _MOST_REMOVALS: Final = 3
 
 def function_call(node: Call, emitter: Emitter) -> ast.expr:
     """A call that the language has; any other shape of call is left to the interpreter, which knows the error."""
+    if node.function == FOLDED and emitter.context is not None:
+        number, *arguments = (emitter.value(argument) for argument in node.args)
+        return build.method(emitter.context, "folded", number, build.tuple_of(*arguments))
     function = emitter.functions.get(node.function)
     if function is None or function.body is None:
         raise LeftToTheInterpreter

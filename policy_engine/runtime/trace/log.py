@@ -19,17 +19,23 @@ _NEVER: Final = sys.maxsize
 class Entry:
     """A record with its number in the log and its place among the inputs, or among the attempts.
 
-    A call that is completed later gets a new entry at the same place; `gone` is then the number of that one.
+    A call that is `unfinished` gets a new entry at the same place when it goes on; `gone` is then the number of that.
     """
 
     record: InputRecord | CallRecord
     number: int
     place: int
     gone: int = _NEVER
+    unfinished: bool = False
 
     def visible(self, length: int) -> bool:
         """Whether it stood in the log, and was not replaced, when the log had that length."""
         return self.number < length <= self.gone
+
+    @property
+    def at(self) -> int:
+        """When the call was made, in nanoseconds."""
+        return self.record.at.nanos if isinstance(self.record, CallRecord) else 0
 
     @property
     def order(self) -> tuple[bool, int]:
@@ -64,6 +70,7 @@ class Log:
             before.gone = entry.number
         if id is not None and record.outcome in ("pending", "running"):
             self._open[id] = entry
+            entry.unfinished = True
         self.entries.append(entry)
         return entry, before
 

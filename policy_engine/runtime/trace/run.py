@@ -16,6 +16,7 @@ from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputRecord
+from policy_engine.runtime.trace.folding.state import FoldProgram, States
 from policy_engine.runtime.trace.log import Log
 from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
@@ -41,8 +42,9 @@ class Run:
         input: str | None = None,
         attended: bool = True,
         judge: Judge | None = None,
+        folds: FoldProgram | None = None,
     ) -> None:
-        """Begins now, by `clock`."""
+        """Begins now, by `clock`. `folds` is what its policy asks of history; state for that is kept from the start."""
         self.id = id if id is not None else "run"
         self.attended = attended
         self._clock = clock
@@ -51,6 +53,9 @@ class Run:
         self._lock = Lock()
         self._log = Log()
         self._index = ProvenanceIndex(self._log)
+        self._states = States(self._log)
+        if folds is not None and folds.plan.folds:
+            self._states.of(folds)
         self._steps: list[dict[str, Any]] = []
         self._used: dict[tuple[str, ...], int] = {}
         self._readable = True
@@ -153,15 +158,18 @@ class Run:
             if self._view is None:
                 self._view = RunView(
                     id=self.id, started=self._started, attended=self.attended, log=self._log, index=self._index,
+                    states=self._states,
                     steps=self._steps, used=self._used, readable=self._readable,
                 )  # fmt: skip
             return self._view
 
     # ------------------------------------------------------------------ details
     def _noted(self) -> None:
-        """Where values of this run are asked about, results are noted as they come, not when the next call waits."""
+        """Where values of this run are asked about, results are noted as they come, not when the next call
+        waits; calls always are, where conditions ask about them."""
         if self._index.live:
             self._index.note_all()
+        self._states.note_all()
 
     def _seen(self, outcome: Outcome, output: Decision | None) -> tuple[Any, tuple[LabelAt, ...]]:
         """The result as the agent saw it, with the labels that rules put on it."""

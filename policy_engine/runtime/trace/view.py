@@ -8,7 +8,7 @@ such condition is then an error, which falls to the safe side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,10 @@ from policy_engine.base.limits import MAX_SCANNED_CALLS
 from policy_engine.base.request import Approval
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.calls import CallRecord, InputRecord
+from policy_engine.runtime.trace.folding.state import FoldProgram, States
 from policy_engine.runtime.trace.log import Log
 from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
+from policy_engine.semantics.artifact import Track
 
 
 class RunView:
@@ -32,6 +34,7 @@ class RunView:
         attended: bool,
         log: Log,
         index: ProvenanceIndex,
+        states: States,
         steps: list[dict[str, Any]],
         used: Mapping[tuple[str, ...], int],
         readable: bool,
@@ -43,6 +46,7 @@ class RunView:
         self.length = len(log.entries)
         self._log = log
         self._index = index
+        self._states = states
         self._recorded = log.attempts + log.inputs
         self._steps = steps
         self._step_count = len(steps)
@@ -110,6 +114,14 @@ class RunView:
     def _all_readable(self) -> None:
         if not self._readable:
             raise EvaluationError("not_available", "something this run was told could not be read")
+
+    def folded(self, program: FoldProgram, number: int, arguments: Sequence[Any]) -> Any:
+        """The answer to a question of a policy about this run's calls; raises `EvaluationError`."""
+        self._all_readable()
+        return self._states.of(program).answer(number, arguments, self.length, self._listed)
+
+    def _listed(self, track: Track) -> Any:
+        return self.value["attempts" if track.attempts else "calls"]
 
     # ------------------------------------------------------------------ provenance
     def said(self, value: Any) -> bool:

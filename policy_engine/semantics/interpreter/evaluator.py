@@ -33,7 +33,7 @@ from policy_engine.semantics.ast.expressions import (
     Or,
     Select,
 )
-from policy_engine.semantics.context import EvaluationContext
+from policy_engine.semantics.context import FOLDED, EvaluationContext
 from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.interpreter.comprehensions import COMPREHENSIONS, Walk
 from policy_engine.semantics.interpreter.names import Lazy, Resolver, Variable, root, variable
@@ -153,7 +153,19 @@ class Evaluator:
                 return value
         return operations.select(self.evaluate(node.operand, scope), node.field)
 
+    def _folded(self, node: Call, scope: Variable | None) -> Any:
+        """A question about history. Its arguments may be errors that the answer does not depend on."""
+        if self._context is None:
+            raise EvaluationError("not_available", "the history is asked about, and there is no run here")
+        number, *arguments = (self._later(argument, scope) for argument in node.args)
+        return self._context.folded(number(), arguments)
+
+    def _later(self, node: Expr, scope: Variable | None) -> Lazy:
+        return Lazy(lambda: self.evaluate(node, scope))
+
     def _call(self, node: Call, scope: Variable | None) -> Any:
+        if node.function == FOLDED:
+            return self._folded(node, scope)
         function = self._functions.get(node.function)
         if function is None or not (function.method if node.target else function.both or not function.method):
             how = "method" if node.target else "function"
