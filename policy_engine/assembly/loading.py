@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from policy_engine.assembly.caching.recording import RecordingResolver
 from policy_engine.assembly.caching.store import shelf
 from policy_engine.assembly.clock import clock_from
+from policy_engine.assembly.collecting import uncollected
 from policy_engine.assembly.files import FileResolver, MemoryResolver, entries
 from policy_engine.assembly.host_functions import HostFunction
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
@@ -99,11 +100,11 @@ def compiled(
     executable: bool,
 ) -> Compilation:
     """The compilation itself, for commands that need files and diagnostics together."""
-    return compile_policy(
-        files, resolver, under=[os.fspath(layer) for layer in under], params=params or {},
-        functions=[one.function for one in functions],
-        tools=tools, executable=executable,
-    )  # fmt: skip
+    with uncollected():
+        return compile_policy(
+            files, resolver, under=[os.fspath(layer) for layer in under], params=params or {},
+            functions=[one.function for one in functions], tools=tools, executable=executable,
+        )  # fmt: skip
 
 
 def _policy(

@@ -12,11 +12,15 @@ from collections.abc import Sequence
 
 def source_of(definitions: Sequence[ast.stmt]) -> str:
     """The text of these functions, one after another; sets the position of every node on the way."""
-    pieces, line = [], 1
+    placed(definitions)
+    return "".join(ast.unparse(definition) + "\n\n" for definition in definitions)
+
+
+def placed(definitions: Sequence[ast.stmt]) -> None:
+    """Set the position of every node: the line of its statement in `source_of`."""
+    line = 1
     for definition in definitions:
         line = _place(definition, line) + 1
-        pieces.append(ast.unparse(definition) + "\n\n")
-    return "".join(pieces)
 
 
 def _place(statement: ast.stmt, line: int) -> int:
@@ -31,8 +35,7 @@ def _place(statement: ast.stmt, line: int) -> int:
             heading, blocks = list(ast.iter_child_nodes(statement)), []
     _set(statement, line)
     for part in heading:
-        for node in ast.walk(part):
-            _set(node, line)
+        _set_all(part, line)
     line += 1
     for block in blocks:
         for inner in block:
@@ -49,6 +52,19 @@ def _place(statement: ast.stmt, line: int) -> int:
 
 
 def _set(node: ast.AST, line: int) -> None:
-    if "lineno" in node._attributes:
+    if node._attributes:
         node.lineno = node.end_lineno = line  # type: ignore[attr-defined]
         node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
+
+
+def _set_all(node: ast.AST, line: int) -> None:
+    """The same for a node and everything inside; `ast.walk` would take most of the time that generating does."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        for part in node.__dict__.values():
+            if part.__class__ is list:
+                waiting += [item for item in part if isinstance(item, ast.AST)]
+            elif isinstance(part, ast.AST) and (part._attributes or part._fields):
+                waiting.append(part)
+        _set(node, line)

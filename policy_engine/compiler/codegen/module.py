@@ -28,7 +28,7 @@ from policy_engine.compiler.codegen.index.parts import (
     function,
 )
 from policy_engine.compiler.codegen.index.planning import Planner
-from policy_engine.compiler.codegen.lines import source_of
+from policy_engine.compiler.codegen.lines import placed, source_of
 from policy_engine.semantics.activation import ENVIRONMENT_NAMES
 from policy_engine.semantics.artifact import Batch, Index, Value
 from policy_engine.semantics.ast.expressions import Expr, Literal
@@ -37,6 +37,8 @@ from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.prelude import type_word
 from policy_engine.semantics.types import Type
 
+MAX_SHOWN_FUNCTIONS: Final = 100
+"""Functions of a module whose text is kept for tracebacks; of more, writing and keeping it would cost what the code does."""
 INDEX_FROM: Final = 24
 """Conditions in a batch from which an index is worth its own cost (measured: `tests/benchmarks/index.py`)."""
 
@@ -114,10 +116,13 @@ class ModuleBuilder:
         return value
 
     def build(self) -> tuple[CodeType, dict[str, Any]]:
-        """The compiled module and the constants it needs; tracebacks find its source under `filename`."""
-        text = self.source()
-        lines = text.splitlines(keepends=True)
-        linecache.cache[self.filename] = (len(text), None, lines, self.filename)
+        """The compiled module and the constants it needs; tracebacks find its source under `filename`, if it is short."""
+        if len(self._definitions) <= MAX_SHOWN_FUNCTIONS:
+            text = self.source()
+            lines = text.splitlines(keepends=True)
+            linecache.cache[self.filename] = (len(text), None, lines, self.filename)
+        else:
+            placed(self._definitions)
         tree = ast.Module(self._definitions, [])
         return compile(tree, self.filename, "exec", dont_inherit=True), dict(self._constants.values)
 
