@@ -93,7 +93,7 @@ class _Writer:
         self._generated = generated
         self._numbers: dict[int, int] = {}
 
-    def piece(self, value: Any, part: Callable[[Any], int | None] | None = None) -> int:
+    def piece(self, value: Any, part: Callable[[Section], int | None] | None = None) -> int:
         encoder = Encoder(self.sources, self._generated.functions, part or self._section)
         encoded = encoder.encode(value)
         functions, constants = self._generated.reached(encoder.called)
@@ -107,20 +107,18 @@ class _Writer:
         self.pieces.append(marshal.dumps((encoded, functions, named)))
         return len(self.pieces) - 1
 
-    def _section(self, value: Any) -> int | None:
-        if type(value) is not Section:
-            return None
+    def _section(self, value: Section) -> int:
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = self.piece(value, _part_of(value))
         return number
 
 
-def _part_of(section: Section) -> Callable[[Any], int | None]:
+def _part_of(section: Section) -> Callable[[Section], int | None]:
     """Within its own piece a section is no part."""
 
-    def part(value: Any) -> int | None:
-        if type(value) is Section and value is not section:
+    def part(value: Section) -> int | None:
+        if value is not section:
             raise Unencodable("a section within a section")
         return None
 

@@ -50,19 +50,21 @@ class Unencodable(Exception):
 
 
 class Encoder:
-    """Encodes the values of one piece. `part` answers what is stored as a piece of its own with that piece's number.
+    """Encodes the values of one piece. `part` gives the number of a section that is stored as a piece of its own.
 
     `names` are those of generated functions; `called` gathers the ones that the encoded values speak of.
     """
 
     def __init__(
-        self, sources: list[Source], names: Container[str] = (), part: Callable[[Any], int | None] = lambda _: None
+        self, sources: list[Source], names: Container[str] = (), part: Callable[[artifact.Section], int | None] = lambda _: None
     ) -> None:
         self.called: set[str] = set()
         self._sources = sources
         self._names = names
         self._part = part
         self._made: dict[int, tuple[Any, tuple[Any, ...]]] = {}
+        self._last: Source | None = None
+        self._last_source: Any = None
 
     def encode(self, value: Any) -> Any:
         """The value as an atom or a tagged tuple; raises `Unencodable`."""
@@ -78,12 +80,9 @@ class Encoder:
 
     def _tagged(self, kind: type, value: Any) -> tuple[Any, ...]:
         if kind is Span:
-            return (_SPAN, self.encode(value.source), value.start, value.end)
-        number = self._part(value)
-        if number is not None:
-            return (_PART, number)
+            return self._span(value)
         if kind in _TAGS:
-            return (_TAGS[kind], *(self.encode(getattr(value, name)) for name in _FIELDS[kind]))
+            return self._record(kind, value)
         if kind in (set, frozenset):
             return (_BUILT_IN[kind], *sorted((self.encode(item) for item in value), key=repr))
         if kind in _BUILT_IN:
@@ -99,6 +98,29 @@ class Encoder:
         if kind is MethodType and type(value.__self__) is _PATTERN and value.__name__ == "search":
             return (_SEARCH, value.__self__.pattern)
         raise Unencodable(kind.__name__)
+
+    def _record(self, kind: type, value: Any) -> tuple[Any, ...]:
+        if kind is artifact.Section:
+            number = self._part(value)
+            if number is not None:
+                return (_PART, number)
+        parts: list[Any] = [_TAGS[kind]]
+        for name in _FIELDS[kind]:
+            part = getattr(value, name)
+            inner = part.__class__
+            if inner is Span:
+                parts.append(self._span(part))
+            elif part is None or inner is bool or inner is int:
+                parts.append(part)
+            else:
+                parts.append(self.encode(part))
+        return tuple(parts)
+
+    def _span(self, value: Span) -> tuple[Any, ...]:
+        """Spans are small and many: they are not kept one by one."""
+        if value.source is not self._last:
+            self._last, self._last_source = value.source, self.encode(value.source)
+        return (_SPAN, self._last_source, value.start, value.end)
 
     def _number(self, source: Source) -> int:
         for number, known in enumerate(self._sources):

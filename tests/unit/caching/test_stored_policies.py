@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import math
 import random
 from pathlib import Path
@@ -15,6 +16,7 @@ from policy_engine.base.values import NONE, Duration, Optional, Timestamp, TypeV
 from policy_engine.compiler.caching.artifact import restored, stored
 from policy_engine.compiler.caching.plain import RECORDS, Decoder, Encoder, Unencodable
 from policy_engine.semantics.artifact import CompiledPolicy
+from policy_engine.semantics.ast.expressions import Name
 from policy_engine.semantics.linking import Linked
 from tests.oracle.compare import CASES, clock, past, twin, whole
 from tests.oracle.drawn import NOW, request
@@ -111,14 +113,14 @@ def test_values_of_the_engine_keep_their_kind() -> None:
 
 
 def test_what_is_one_object_stays_one() -> None:
-    """A node that stands in a rule and in its batch is the same node afterwards."""
+    """A node that stands in a rule and in its batch is the same node afterwards, also through `marshal`."""
     source = Source("x", "text")
-    span = Span(source, 0, 1)
+    node = Name("args", False, Span(source, 0, 1))
     sources: list[Source] = []
-    encoded = Encoder(sources).encode([span, span, source])
-    one, other, found = Decoder(sources, lambda _: None).decode(encoded)
+    encoded = marshal.loads(marshal.dumps(Encoder(sources).encode([node, (node,), source])))
+    one, (other,), found = Decoder(sources, lambda _: None).decode(encoded)
     assert one is other
-    assert found is source
+    assert one.span.source is found is source
 
 
 def test_what_cannot_be_stored_is_refused_by_name() -> None:
