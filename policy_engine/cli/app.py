@@ -15,11 +15,12 @@ from policy_engine.cli.commands.decide import decide
 from policy_engine.cli.commands.explain import explain
 from policy_engine.cli.commands.fmt import fmt
 from policy_engine.cli.commands.init import init
+from policy_engine.cli.commands.plan import plan
 from policy_engine.cli.commands.rule import rule
 from policy_engine.cli.commands.test import test
 from policy_engine.cli.exits import BROKEN
 
-COMMANDS: Final[tuple[Callable[..., Any], ...]] = (init, check, fmt, decide, explain, rule, test)
+COMMANDS: Final[tuple[Callable[..., Any], ...]] = (init, check, fmt, decide, explain, plan, rule, test)
 """Every command, in the order of the help page. Its name is that of its function."""
 _HELP: Final = """Rules between AI agents and the world: write, check, test and try them.
 
