@@ -24,20 +24,25 @@ _CLASS: Final = re.compile(r"\[(!?)((?:[\w.\-+@~ ])+)\]", re.ASCII)
 
 
 def glob(path: str, pattern: str) -> bool:
-    """Whether the path matches. A relative pattern beside an absolute path is an error, unless it begins with `**`."""
+    """Whether the path matches. Beside an absolute path, a relative pattern is false if it matches from no folder at all,
+    and an error if it does from some: which folder it starts from is not known. `**` at its start means any.
+    """
     anywhere, absolute, test = read_pattern(pattern)
     found = read_path(path)
     if found.climbs:
         raise invalid("the path leads out of the folder it starts from")
-    if not anywhere and absolute != found.absolute:
-        raise invalid("one of path and pattern is relative, the other absolute; `**/` at the start matches anywhere")
-    return test.search("/".join(found.parts)) is not None
+    text = "/".join(found.parts)
+    if anywhere or absolute == found.absolute:
+        return test.search(text) is not None
+    if not absolute and read_pattern(f"**/{pattern}")[2].search(text) is None:
+        return False
+    raise invalid("one of path and pattern is relative, the other absolute; `**/` at the start matches anywhere")
 
 
 @lru_cache(maxsize=512)
 def read_pattern(pattern: str) -> tuple[bool, bool, Any]:
     """Whether it matches anywhere, whether it is absolute, and its RE2; raises `EvaluationError` for what is no pattern."""
-    if not pattern or len(pattern) > _MAX_PATTERN_CHARS or "\\" in pattern:
+    if not pattern or len(pattern) > _MAX_PATTERN_CHARS + 3 or "\\" in pattern:
         raise invalid("a pattern for paths has 1 to 1000 characters and no backslash")
     absolute = pattern.startswith("/")
     alternatives = [_translated(one.removeprefix("/")) for one in _without_braces(pattern)]
@@ -109,7 +114,8 @@ FUNCTIONS: Final = (
         "glob",
         (takes(STRING, STRING, to=BOOL),),
         "Whether a path matches a pattern: `*` and `?` within one folder, `**` across folders (or none), `[a-z]`, `{a,b}`. "
-        "The path is resolved first; a pattern that starts with `**/` matches anywhere.",
+        "The path is resolved first; a pattern that starts with `**/` matches anywhere, another relative one beside an "
+        "absolute path is an error where it might match.",
         examples(
             ("glob('src/.git/config', '**/.git/**')", "true"),
             ("glob('docs/../.env', '**/.env*')", "true"),

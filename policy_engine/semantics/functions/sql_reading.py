@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from policy_engine.base.values import MAX_INT
@@ -92,7 +92,7 @@ def _parsed(text: str) -> list[Any]:
         raise _Unread
     try:
         tokens = sqlglot.tokenize(text)
-        found = _strict(sqlglot).parse(tokens, text)
+        found = _strict()(error_level=sqlglot.errors.ErrorLevel.RAISE).parse(tokens, text)
     except (sqlglot.errors.SqlglotError, ValueError, AttributeError, TypeError, IndexError, KeyError):
         raise _Unread from None
     trees = [tree for tree in found if tree is not None and type(tree).__name__ != "Semicolon"]
@@ -103,17 +103,18 @@ def _parsed(text: str) -> list[Any]:
     return trees
 
 
-def _strict(sqlglot: Any) -> Any:
-    """A parser that refuses where sqlglot's would keep the text unread, and log it."""
+@cache
+def _strict() -> Any:
+    """A class of parser that refuses where sqlglot's would keep the text unread, and log it."""
 
-    class Strict(sqlglot.parser.Parser):  # type: ignore[misc]
+    class Strict(open_sqlglot().parser.Parser):  # type: ignore[misc]
         def _parse_as_command(self, start: Any) -> Any:
             raise _Unread
 
         def _warn_unsupported(self) -> None:
             raise _Unread
 
-    return Strict(error_level=sqlglot.errors.ErrorLevel.RAISE)
+    return Strict
 
 
 def _depth(text: str) -> int:

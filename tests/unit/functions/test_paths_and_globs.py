@@ -73,7 +73,8 @@ GLOBS = [
     ("/etc", "/etc/**", True), ("/etcetera", "/etc/**", False), ("a/1.x", "a/[0-9].x", True), ("a/b.x", "a/[!0-9].x", True),
     ("a//b/./c", "a/b/c", True), ("a/b", "a/**/b", True), ("a/x/y/b", "a/**/b", True), ("ab", "a/**/b", False),
     ("x", "**", True),
-    ("a.py", "a?py", True), ("axpy", "a.py", False),
+    ("/work/src/a.py", ".git/**", False), ("/work/docs", "docs/*.md", False), ("a.py", "a?py", True),
+    ("axpy", "a.py", False),
 ]  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def test_a_glob_matches_whole_folders(path: str, pattern: str, expected: bool) -
 
 
 @pytest.mark.parametrize(("path", "pattern"), [
-    ("/work/.git/config", ".git/**"), (".git/config", "/.git/**"), ("../.git/config", "**/.git/**"), ("a", "a**"),
+    ("/work/.git/config", ".git/**"), ("/etc/docs/x.md", "docs/*.md"), ("/work/.git", ".git"), ("/.git/x", ".git/**"),
+    (".git/config", "/.git/**"), ("../.git/config", "**/.git/**"), ("a", "a**"),
     ("a", "[a"),
     ("a", "{a,{b,c}}"), ("a", "a\\*"), ("a", ""), ("a", "../a"), ("a", "{/a,b}"), ("a", "a//b"),
 ])  # fmt: skip
