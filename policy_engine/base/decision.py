@@ -128,14 +128,8 @@ class DecidingRules(Protocol):
         ...
 
 
-class Decision:
-    """The engine's answer to one call, result or event. Immutable.
-
-    `effect` is what to do; `rules` the ids of all matching rules of that effect, sorted; `observed` the ids of
-    `observe` rules that matched; `obligations` what the host owes; `degradation` what happens instead of a refused
-    call or a failed output. `reason`, `detail`, `hint` and `errors` are worked out when first read.
-    `policy_digest` names the exact policy that decided, `recorded` holds what functions of the host answered meanwhile.
-    """
+class _Fields:
+    """The fields of a decision while it is made: a class that can still be assigned to, and fast."""
 
     __slots__ = (
         "_args", "_details", "_result", "_rules", "degradation", "effect", "obligations", "observed", "phase",
@@ -155,8 +149,20 @@ class Decision:
     _result: Any
     _rules: tuple[str, ...] | DecidingRules
 
-    def __init__(
-        self,
+
+class Decision(_Fields):
+    """The engine's answer to one call, result or event. Immutable.
+
+    `effect` is what to do; `rules` the ids of all matching rules of that effect, sorted; `observed` the ids of
+    `observe` rules that matched; `obligations` what the host owes; `degradation` what happens instead of a refused
+    call or a failed output. `reason`, `detail`, `hint` and `errors` are worked out when first read.
+    `policy_digest` names the exact policy that decided, `recorded` holds what functions of the host answered meanwhile.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
         effect: Effect,
         phase: Phase,
         tool: str,
@@ -170,20 +176,23 @@ class Decision:
         degradation: Degradation | None = None,
         result: Any = None,
         recorded: tuple[Recorded, ...] = (),
-    ) -> None:
-        put = object.__setattr__
-        put(self, "effect", effect)
-        put(self, "phase", phase)
-        put(self, "tool", tool)
-        put(self, "_args", args)
-        put(self, "_rules", rules)
-        put(self, "_details", details)
-        put(self, "policy_digest", policy_digest)
-        put(self, "observed", observed)
-        put(self, "obligations", obligations)
-        put(self, "degradation", degradation)
-        put(self, "_result", result)
-        put(self, "recorded", recorded)
+    ) -> Decision:
+        """A decision; made by the engine."""
+        made: Any = _Fields()
+        made.effect = effect
+        made.phase = phase
+        made.tool = tool
+        made._args = args
+        made._rules = rules
+        made._details = details
+        made.policy_digest = policy_digest
+        made.observed = observed
+        made.obligations = obligations
+        made.degradation = degradation
+        made._result = result
+        made.recorded = recorded
+        made.__class__ = cls  # from now on nothing can be assigned
+        return made  # type: ignore[no-any-return]
 
     def with_recorded(self, recorded: tuple[Recorded, ...]) -> Decision:
         """The same decision with what was recorded while it was made; for the engine's own use."""

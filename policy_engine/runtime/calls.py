@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from policy_engine.base.decision import Decision, Degradation, Obligation, RuleError
+from policy_engine.base.decision import CallEffect, Decision, Degradation, Obligation, RuleError
 from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Request
 from policy_engine.runtime import degradation
 from policy_engine.runtime.approvals import Standing, desk_for
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
-from policy_engine.runtime.details import FixedDetails, RuleDetails, Scene, no_hint
+from policy_engine.runtime.details import FixedDetails, Scene, errors_of, notes_of
 from policy_engine.runtime.hints import call_hint
 from policy_engine.runtime.judging import Verdict
 from policy_engine.runtime.rewriting import RewriteFailed, rewrite
@@ -60,8 +60,26 @@ def said_of_misfit(path: str, problem: str, begin: str = "") -> str:
     return f"{begin}{path}: {problem}"
 
 
+_FALLBACKS: Final = {
+    "allow": "permitted", "deny": REFUSED, "escalate": "a person must approve this call first"
+}  # fmt: skip
+"""What is said where no deciding rule has a `because`."""
+
+
+class _Chosen(NamedTuple):
+    """Deciding rules that were not picked by the judge; the same two names as a `Verdict` has."""
+
+    rules: tuple[str, ...]
+    deciding: tuple[CompiledRule, ...]
+
+
 class _Call:
-    """The way of one call through the stages; lives for one decision."""
+    """The way of one call through the stages. Afterwards it is the `DecisionDetails` of the one decision it made."""
+
+    __slots__ = (
+        "approvals", "by_default", "core", "decided", "degrade", "effect", "faults", "masks", "observed", "ready", "request",
+        "scene", "view",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -82,6 +100,10 @@ class _Call:
         self.degrade = degrade
         self.masks: list[tuple[Stage, int]] = []
         self.observed: tuple[str, ...] = ()
+        self.decided: Verdict | _Chosen = _NOBODY
+        self.effect: CallEffect = "deny"
+        self.by_default = False
+        self.faults: tuple[RuleError, ...] = ()
 
     def decide(self) -> Decision:
         try:
@@ -96,14 +118,18 @@ class _Call:
         mask = stage.mask(scene.args, scene.principal, scene.environment)
         verdict = self.ready.judge.verdict(mask)
         self.masks.append((stage, mask))
-        self.observed = tuple(sorted({*self.observed, *verdict.observed}))
+        if self.observed or verdict.observed:
+            self.observed = tuple(sorted({*self.observed, *verdict.observed}))
         if verdict.effect == "escalate":
             return self._escalated(verdict)
-        return self._answer(verdict.effect, verdict.rules, verdict.deciding, by_default=verdict.by_default)
+        self.by_default = verdict.by_default
+        return self._answer(verdict.effect, verdict)
 
     def _rewrite(self) -> tuple[CompiledRule, ...]:
         """Rewrite the arguments, or return the rules whose conditions came to an error, so that nobody knows what to write."""
         stage, scene = self.ready.rewrites, self.scene
+        if stage.evaluate is None:
+            return ()
         mask = stage.mask(scene.args, scene.principal, scene.environment)
         if not mask:
             return ()
@@ -134,15 +160,13 @@ class _Call:
                 return end  # what others still answer cannot permit it: one more escalation never permits more
         asks = [(rule, standing) for rule, standing in standings if standing.kind == "waiting"]
         if not asks:
-            return self._answer("allow", verdict.grants, (), by_default=False)
+            return self._answer("allow", _Chosen(verdict.grants, ()))
         return self._ask(asks)
 
     def _ask(self, asks: list[tuple[CompiledRule, Standing]]) -> Decision:
         obligations = tuple(standing.ask for _, standing in asks if standing.ask is not None)
         rules = tuple(rule for rule, _ in asks)
-        return self._answer(
-            "escalate", tuple(sorted({rule.id for rule in rules})), rules, by_default=False, obligations=obligations
-        )
+        return self._answer("escalate", _chosen(rules), obligations=obligations)
 
     def _ended(
         self,
@@ -180,41 +204,50 @@ class _Call:
         faults: tuple[RuleError, ...] = (),
         instead: Degradation | None = None,
     ) -> Decision:
-        ids = tuple(sorted({rule.id for rule in rules}))
-        return self._answer("deny", ids, rules, by_default=False, faults=faults, instead=instead)
+        self.faults = faults
+        return self._answer("deny", _chosen(rules), instead=instead)
 
     def _answer(
         self,
-        effect: Any,
-        ids: tuple[str, ...],
-        deciding: tuple[CompiledRule, ...],
+        effect: CallEffect,
+        decided: Verdict | _Chosen,
         *,
-        by_default: bool,
-        faults: tuple[RuleError, ...] = (),
         instead: Degradation | None = None,
         obligations: tuple[Obligation, ...] = (),
     ) -> Decision:
-        tool = self.request.tool
-        _ = self.scene.environment.now  # fixed now, so that words worked out later speak of this moment
-        told = [f"{effect} {', '.join(ids)}" if ids else effect]
-        fallback = {
-            "allow": "permitted", "deny": REFUSED, "escalate": "a person must approve this call first"
-        }[effect]  # fmt: skip
-        if by_default:
-            fallback = f"nothing permits this call to {tool}"
-            told.append(f"no rule grants it; to permit it, add: allow NAME on {tool}")
-        hinted = no_hint
-        if effect != "allow" and self.core.hints and self.degrade:
-            hinted = self._hinted
-        details = RuleDetails(
-            self.core, self.scene, deciding, fallback, tuple(told), tuple(self.masks), hinted, faults
-        )
+        scene = self.scene
+        _ = scene.environment.now  # fixed now, so that words worked out later speak of this moment
+        self.effect = effect
+        self.decided = decided
         return Decision(
-            effect, "call", tool, args=self.scene.args, rules=ids, details=details,
+            effect, "call", self.request.tool, args=scene.args, rules=decided, details=self,
             policy_digest=self.core.policy.digest, observed=self.observed, obligations=obligations, degradation=instead,
         )  # fmt: skip
 
-    def _hinted(self) -> str | None:
+    # ------------------------------------------------------------------ details, worked out when read
+    def reason(self) -> str:
+        """Said to the agent."""
+        said = notes_of(self.core, self.scene, self.decided.deciding, "because")
+        if not said and self.by_default:
+            return f"nothing permits this call to {self.request.tool}"
+        return "; ".join(said) or _FALLBACKS[self.effect]
+
+    def detail(self) -> str:
+        """Said to the operator."""
+        told = [f"{self.effect} {', '.join(self.decided.rules)}".strip()]
+        if self.by_default:
+            told.append(f"no rule grants it; to permit it, add: allow NAME on {self.request.tool}")
+        return "; ".join([*told, *notes_of(self.core, self.scene, self.decided.deciding, "detail")])
+
+    def errors(self) -> tuple[RuleError, ...]:
+        """Conditions that came to an error."""
+        return errors_of(self.masks, self.scene, self.faults)
+
+    def hint(self) -> str | None:
+        """The nearest call that would pass."""
+        if self.effect == "allow" or not self.core.hints or not self.degrade:
+            return None
+
         def passes(args: dict[str, Any]) -> bool:
             changed = replace(self.request, args=args, at=None)
             return _passes(self.core, changed, self.scene, self.view)
@@ -223,6 +256,13 @@ class _Call:
         if mask is None:
             return None
         return call_hint(self.ready.decide.section.rules, mask, self.scene.args, passes)
+
+
+_NOBODY: Final = _Chosen((), ())
+
+
+def _chosen(rules: tuple[CompiledRule, ...]) -> _Chosen:
+    return _Chosen(tuple(sorted({rule.id for rule in rules})), rules)
 
 
 def _passes(core: Core, request: Request, scene: Scene, view: Any | None) -> bool:

@@ -20,6 +20,7 @@ from policy_engine.runtime.judging import Judge
 from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.artifact import CompiledPolicy, CompiledRule, EventPlan, Section, ToolPlan
 from policy_engine.semantics.evaluation import batch_errors
+from policy_engine.semantics.index.masks import bits_of
 from policy_engine.semantics.linking import link
 from policy_engine.semantics.recording import Recordings
 
@@ -39,16 +40,19 @@ class Stage:
 
     def matched(self, mask: int) -> list[CompiledRule]:
         """The rules whose bit is set and that are enforced."""
-        return [rule for bit, rule in enumerate(self.section.rules) if mask >> bit & 1 and not rule.observe]
+        return [rule for rule in self._rules(mask) if not rule.observe]
 
     def observed(self, mask: int) -> tuple[str, ...]:
         """The ids of `observe` rules whose bit is set."""
-        return tuple(sorted({r.id for bit, r in enumerate(self.section.rules) if mask >> bit & 1 and r.observe}))
+        return tuple(sorted({rule.id for rule in self._rules(mask) if rule.observe}))
 
     def failed(self, mask: int) -> list[CompiledRule]:
         """The enforced rules whose condition came to an error."""
-        errors = mask >> len(self.section.rules)
-        return [rule for bit, rule in enumerate(self.section.rules) if errors >> bit & 1 and not rule.observe]
+        return [rule for rule in self._rules(mask >> len(self.section.rules)) if not rule.observe]
+
+    def _rules(self, mask: int) -> list[CompiledRule]:
+        rules = self.section.rules
+        return [rules[bit] for bit in bits_of(mask & ~(-1 << len(rules)))] if mask else []
 
     def errors(
         self, mask: int, args: Any, principal: Any, environment: DecisionEnvironment

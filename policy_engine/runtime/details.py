@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,9 @@ class FixedDetails:
         return self.faults
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scene:
-    """The values one decision looked at."""
+    """The values one decision looked at. Never changed: not frozen only because that would cost each decision time."""
 
     args: Any
     principal: Any
@@ -63,17 +63,13 @@ class RuleDetails:
     hinted: Callable[[], str | None]
     faults: tuple[RuleError, ...] = ()
 
-    def _notes(self, note: str) -> list[str]:
-        scene = self.scene
-        return joined(self.deciding, note, self.core.namespace, scene.args, scene.principal, scene.environment)
-
     def reason(self) -> str:
         """Said to the agent."""
-        return "; ".join(self._notes("because")) or self.fallback
+        return "; ".join(notes_of(self.core, self.scene, self.deciding, "because")) or self.fallback
 
     def detail(self) -> str:
         """Said to the operator."""
-        return "; ".join([*self.told, *self._notes("detail")])
+        return "; ".join([*self.told, *notes_of(self.core, self.scene, self.deciding, "detail")])
 
     def hint(self) -> str | None:
         """The nearest call that would pass."""
@@ -81,13 +77,22 @@ class RuleDetails:
 
     def errors(self) -> tuple[RuleError, ...]:
         """Conditions that came to an error."""
-        scene = self.scene
-        found = [
-            error
-            for stage, mask in self.masks
-            for error in stage.errors(mask, scene.args, scene.principal, scene.environment)
-        ]
-        return tuple(sorted({*found, *self.faults}, key=lambda error: (error.rule, error.place, error.message)))
+        return errors_of(self.masks, self.scene, self.faults)
+
+
+def notes_of(core: Core, scene: Scene, rules: Iterable[CompiledRule], note: str) -> list[str]:
+    """What the `because` or `detail` of these rules say."""
+    return joined(rules, note, core.namespace, scene.args, scene.principal, scene.environment)
+
+
+def errors_of(
+    masks: Iterable[tuple[Stage, int]], scene: Scene, faults: tuple[RuleError, ...]
+) -> tuple[RuleError, ...]:
+    """What the errors in the masks are, with `faults`, each once, in a fixed order."""
+    found = [
+        error for stage, mask in masks for error in stage.errors(mask, scene.args, scene.principal, scene.environment)
+    ]
+    return tuple(sorted({*found, *faults}, key=lambda error: (error.rule, error.place, error.message)))
 
 
 def no_hint() -> str | None:

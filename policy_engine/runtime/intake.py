@@ -51,29 +51,34 @@ class Intake:
 
     def record(self, subject: str, given: Any) -> dict[str, Any]:
         """Principal, agent, context or approver, checked against every record the layers declare; raises `MisfitError`."""
-        if given is None:
+        checks = self._records[subject]
+        if not checks and (given is None or (type(given) is dict and not given)):
+            return {}
+        kind = type(given)
+        if kind is Principal or isinstance(given, Principal):
+            given = given.fields
+        elif given is None:
             given = {}
         elif isinstance(given, str):
             given = {"id": given}
-        elif isinstance(given, Principal):
-            given = given.fields
-        if not isinstance(given, Mapping):
+        if type(given) is not dict and not isinstance(given, Mapping):
             raise MisfitError(subject, "is not a record")
-        try:
-            value: dict[str, Any] = inward(dict(given))
-        except (TypeError, ValueError, RecursionError) as fault:
-            raise MisfitError(subject, str(fault)) from None
-        for check in self._records[subject]:
+        value: Any = given
+        if not checks:
+            try:
+                value = inward(dict(given))
+            except (TypeError, ValueError, RecursionError) as fault:
+                raise MisfitError(subject, str(fault)) from None
+        for check in checks:  # the first one copies and makes plain what the host gave, as `inward` does
             value = check(value)
-        return value
+        return value  # type: ignore[no-any-return]
 
     def environment(self, subject: Request | Event, run_view: Any | None) -> DecisionEnvironment:
         """The surroundings of a decision, without `principal`; raises `MisfitError` for an agent or context that does not fit."""
         environment = DecisionEnvironment(self._clock, run_view, self._recordings, self._folds)
         environment.agent = self.record("agent", subject.agent)
         environment.context = self.record("context", subject.context)
-        if subject.at is not None:
-            environment.now = moment(subject.at)
+        environment.now = self._clock() if subject.at is None else moment(subject.at)
         if isinstance(subject, Request):
             if subject.input is not None:
                 if not isinstance(subject.input, str):
@@ -81,7 +86,7 @@ class Intake:
                 environment.input = {"text": plain(subject.input, "input"), "source": "user", "verified": True}
             environment.tool = {
                 "name": subject.tool,
-                "annotations": plain(dict(subject.annotations), "tool.annotations"),
+                "annotations": plain(dict(subject.annotations), "tool.annotations") if subject.annotations else {},
                 "digest": subject.digest,
             }
         return environment

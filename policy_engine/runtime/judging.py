@@ -1,37 +1,80 @@
 """From the rules that matched to a verdict: the decision semantics of LANGUAGE.md, without approvals.
 
 Only `allow` (or the default) grants; `deny` and `escalate` only restrict; the strictest layer wins. A pure function of
-the mask that the generated evaluator returned, so its answers are kept by mask.
+the mask that the generated evaluator returned. The effect comes from a few operations on whole masks; the rules behind
+it are picked out when somebody reads them, so that ten thousand rules that match cost no more than one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from policy_engine.base.decision import CallEffect
 from policy_engine.base.source import NOWHERE
 from policy_engine.semantics.artifact import CompiledLayer, CompiledRule, Section
 from policy_engine.semantics.ast.expressions import Literal
+from policy_engine.semantics.index.masks import bits_of, mask_of
 
 _KEPT_VERDICTS: Final = 1024
 """Verdicts kept for one tool; beyond it they are worked out anew, so that no sequence of calls can fill the memory."""
+_LARGEST_KEPT: Final = 256
+"""Rules of a tool up to which verdicts are kept; beyond, looking one up costs more than working it out."""
 
 
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """`effect` before approvals. `rules` decide; `asks` are the escalations to be met when the effect is `escalate`.
 
     `grants` = what to answer once they are. `defaults` = the layers' defaults among `rules`, without a rule of their own.
     """
 
-    effect: CallEffect
-    rules: tuple[str, ...]
-    deciding: tuple[CompiledRule, ...]
-    asks: tuple[CompiledRule, ...]
-    grants: tuple[str, ...]
-    observed: tuple[str, ...]
-    by_default: bool
+    __slots__ = ("_deciding", "_observed", "_observing", "_pick", "_rules", "asks", "by_default", "effect", "grants")
+
+    def __init__(
+        self,
+        effect: CallEffect,
+        deciding: int | tuple[CompiledRule, ...],
+        observing: int,
+        pick: Callable[[int], tuple[CompiledRule, ...]],
+        *,
+        rules: tuple[str, ...] | None = None,
+        asks: tuple[CompiledRule, ...] = (),
+        grants: tuple[str, ...] = (),
+        by_default: bool = False,
+    ) -> None:
+        self.effect = effect
+        self.asks = asks
+        self.grants = grants
+        self.by_default = by_default
+        self._deciding = deciding
+        self._observing = observing
+        self._pick = pick
+        self._rules = rules
+        self._observed: tuple[str, ...] | None = None if observing else ()
+
+    @property
+    def deciding(self) -> tuple[CompiledRule, ...]:
+        """The rules that made the effect, in their section's order."""
+        found = self._deciding
+        if isinstance(found, int):
+            found = self._deciding = self._pick(found)
+        return found
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Their ids (or those of the defaults that refuse), sorted."""
+        found = self._rules
+        if found is None:
+            found = self._rules = _ids(self.deciding)
+        return found
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The ids of `observe` rules that matched, sorted."""
+        found = self._observed
+        if found is None:
+            found = self._observed = _ids(self._pick(self._observing))
+        return found
 
 
 def default_rule(layer: CompiledLayer, index: int) -> CompiledRule:
@@ -51,9 +94,27 @@ class Judge:
         self._defaults = tuple(default_rule(layer, index) for index, layer in enumerate(layers))
         self._grants_needed = grants_needed
         self._kept: dict[int, Verdict] = {}
+        self._keeps = len(section.rules) <= _LARGEST_KEPT
+        self._denies, self._asks = self._enforced("deny"), self._enforced("escalate")
+        self._allows = self._enforced("allow")
+        self._by_layer = tuple(self._enforced("allow", index) for index in range(len(layers)))
+        self._observes = mask_of(self._bits(lambda rule: rule.observe), len(section.rules))
+
+    def _bits(self, wanted: Callable[[CompiledRule], bool]) -> list[int]:
+        return [bit for bit, rule in enumerate(self._section.rules) if wanted(rule)]
+
+    def _enforced(self, kind: str, layer: int | None = None) -> int:
+        bits = self._bits(lambda r: r.kind == kind and not r.observe and layer in (None, r.layer))
+        return mask_of(bits, len(self._section.rules))
+
+    def _pick(self, mask: int) -> tuple[CompiledRule, ...]:
+        rules = self._section.rules
+        return tuple(rules[bit] for bit in bits_of(mask))
 
     def verdict(self, mask: int) -> Verdict:
         """The verdict of a mask (see `artifact.Batch`)."""
+        if not self._keeps:
+            return self._judge(mask)
         kept = self._kept.get(mask)
         if kept is None:
             kept = self._judge(mask)
@@ -62,32 +123,32 @@ class Judge:
         return kept
 
     def _judge(self, mask: int) -> Verdict:
-        matched = [rule for bit, rule in enumerate(self._section.rules) if mask >> bit & 1]
-        observed = tuple(sorted({rule.id for rule in matched if rule.observe}))
-        enforced = [rule for rule in matched if not rule.observe]
-        denies = tuple(rule for rule in enforced if rule.kind == "deny")
+        observed = mask & self._observes
+        denies = mask & self._denies
         if denies:
-            return Verdict("deny", _ids(denies), denies, (), (), observed, False)
-        allows = tuple(rule for rule in enforced if rule.kind == "allow")
-        asks = [rule for rule in enforced if rule.kind == "escalate"]
+            return Verdict("deny", denies, observed, self._pick)
+        allows = mask & self._allows
+        asks = list(self._pick(mask & self._asks)) if mask & self._asks else []
         if self._grants_needed:
-            granting = {rule.layer for rule in allows}
             refusing = []
             for index, layer in enumerate(self._layers):
-                if index not in granting and layer.default == "deny":
+                if layer.default == "abstain" or (allows and allows & self._by_layer[index]):
+                    continue
+                if layer.default == "deny":
                     refusing.append(f"{layer.name}/default")
-                elif index not in granting and layer.default == "escalate":
+                else:
                     asks.append(self._defaults[index])
             if not refusing and not allows and all(layer.default == "abstain" for layer in self._layers):
                 refusing = [f"{layer.name}/default" for layer in self._layers]
             if refusing:
-                return Verdict("deny", tuple(sorted(refusing)), (), (), (), observed, True)
-        grants = _ids(allows)
+                rules = tuple(sorted(refusing))
+                return Verdict("deny", (), observed, self._pick, rules=rules, by_default=True)
         if asks:
             asks.sort(key=lambda rule: rule.id)
-            grants = tuple(sorted({*grants, *_ids([rule for rule in asks if rule in self._defaults])}))
-            return Verdict("escalate", _ids(asks), tuple(asks), tuple(asks), grants, observed, False)
-        return Verdict("allow", grants, allows, (), grants, observed, False)
+            granting = _ids(self._pick(allows)) if allows else ()
+            grants = tuple(sorted({*granting, *_ids([rule for rule in asks if rule in self._defaults])}))
+            return Verdict("escalate", tuple(asks), observed, self._pick, asks=tuple(asks), grants=grants)
+        return Verdict("allow", allows, observed, self._pick)
 
 
 def _ids(rules: tuple[CompiledRule, ...] | list[CompiledRule]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.context import EvaluationContext
 from policy_engine.semantics.functions.catalogue import BY_NAME
 from policy_engine.semantics.functions.declaration import Function
+from policy_engine.semantics.index.masks import bits_of
 from policy_engine.semantics.interpreter import interpret
 
 
@@ -33,14 +34,13 @@ def batch_errors(
 ) -> list[tuple[int, EvaluationError]]:
     """Which conditions of the batch were errors in `mask`, and what each error is."""
     found = []
-    for index in range(len(batch.conditions)):
-        if mask >> (len(batch.conditions) + index) & 1:
-            try:
-                _holds(batch, index, args, principal, environment)
-            except EvaluationError as error:
-                found.append((index, error))
-            else:
-                found.append((index, EvaluationError("internal", "the condition failed once and not again")))
+    for index in bits_of(mask >> len(batch.conditions)):
+        try:
+            _holds(batch, index, args, principal, environment)
+        except EvaluationError as error:
+            found.append((index, error))
+        else:
+            found.append((index, EvaluationError("internal", "the condition failed once and not again")))
     return found
 
 

@@ -110,9 +110,15 @@ def record_of(checks: dict[str, Check], required: frozenset[str], rest: Check | 
                 if type(name) is not str:
                     name = key_text(name)
                 inner = checks.get(name)
+                if inner is text and type(item) is str and item.isascii():  # as `text` does, without the call
+                    budget.chars -= len(item)
+                    made[name] = item
+                    continue
                 if inner is None:
                     inner = _undeclared(name, checks, rest, budget)
                 made[name] = inner(item, budget)
+            if budget.chars < 0:
+                raise _too_much_text()
         except Misfit as fault:
             raise fault.within(clipped(name)) if isinstance(name, str) else fault from None
         if len(made) != len(given):
@@ -123,6 +129,10 @@ def record_of(checks: dict[str, Check], required: frozenset[str], rest: Check | 
         return made
 
     return check
+
+
+def _too_much_text() -> Misfit:
+    return Misfit("holds more text than the engine reads")
 
 
 def _undeclared(name: str, checks: dict[str, Check], rest: Check | None, budget: Budget) -> Check:

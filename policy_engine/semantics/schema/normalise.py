@@ -16,6 +16,7 @@ from policy_engine.semantics.schema.bounds import bounded
 from policy_engine.semantics.schema.budget import Budget, Check, Misfit
 from policy_engine.semantics.schema.containers import TOO_DEEP, anything, list_of, map_of, plain, record_of
 from policy_engine.semantics.schema.scalars import SCALARS, kind_of, one_of
+from policy_engine.semantics.schema.straight import straight
 from policy_engine.semantics.schema.unions import one_of_types
 from policy_engine.semantics.types import (
     DYN,
@@ -42,7 +43,13 @@ def normaliser(record: RecordType | None, root: str = "args") -> Callable[[Any],
     """
     check = _any_object if record is None else check_of(record, 0)
 
+    way = None if record is None else straight(record)
+
     def normalise(value: Any) -> dict[str, Any]:
+        if way is not None:
+            made = way(value)
+            if made is not None:
+                return made
         try:
             return check(value, Budget())  # type: ignore[no-any-return]
         except Misfit as fault:
