@@ -176,7 +176,10 @@ def test_a_poisoned_entry_is_never_run(home: Home, poison: Callable[[Home], None
     assert "POISONED" not in os.environ
 
 
-@pytest.mark.parametrize("poison", [_flip(50), _flip(-1), _rewritten, _halved, _linked], ids=["head flipped", "tail flipped", "rewritten", "halved", "linked"])
+NAMED = {"head": _flip(50), "tail": _flip(-1), "rewritten": _rewritten, "halved": _halved, "linked": _linked}
+
+
+@pytest.mark.parametrize("poison", NAMED.values(), ids=NAMED)
 def test_after_a_poisoned_entry_the_cache_is_whole_again(home: Home, poison: Callable[[Home], None]) -> None:
     """The first load rebuilds the entry, in place of what lay there, and the second is warm."""
     poison(home)
