@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.conditions import Conditions
@@ -17,8 +18,11 @@ from policy_engine.compiler.analysis.notes import Notes
 from policy_engine.compiler.analysis.phases import Phase, Scopes
 from policy_engine.compiler.cel.checker import NO_FACTS, Checked, Scope, check_condition, check_expression
 from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label, has_errors
-from policy_engine.semantics.ast.expressions import Expr
+from policy_engine.semantics.ast.expressions import Call, Expr
 from policy_engine.semantics.types import Type
+
+_VALIDATED: Final = frozenset(("args", "principal"))
+"""Names whose declared types hold at run time, because what does not fit is refused before any rule."""
 
 
 @dataclass(eq=False)
@@ -45,6 +49,17 @@ class LayerTools:
             checked = check_expression(expression.final, self.scopes.certain(subject), Collector())
             kept = self._certain[key] = checked.types
         return kept
+
+    def note_certain(self, expression: Expanded, subject: Subject, checked: Checked) -> None:
+        """Keep types of the strict check where they hold for certain too, so that nothing is checked twice for nothing.
+
+        So it is for an expression that reads only validated names, without constants and functions whose results the
+        strict scope knows better.
+        """
+        if expression.final is expression.tree and not subject.event and _VALIDATED.issuperset(expression.free):
+            overrides = self.scopes.strict(subject, "call").overrides
+            if not any(node.__class__ is Call and node.function in overrides for node in checked.types):
+                self._certain.setdefault((id(expression), subject.args_type, False), checked.types)
 
 
 class Bench:
@@ -101,6 +116,8 @@ class Bench:
             found = check_condition(expanded.tree, scope, collector, self._facts, where)
         for diagnostic in collector.diagnostics:
             self.collector.add(with_sites(diagnostic, expanded))
+        if not collector.diagnostics and self._facts is NO_FACTS and not approver:
+            self.tools.note_certain(expanded, self.subject, found)
         return None if has_errors(collector.diagnostics) else (expanded.tree, found)
 
     def expanded(self, expression: Expr) -> Expanded | None:
