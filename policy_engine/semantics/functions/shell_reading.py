@@ -43,6 +43,10 @@ _LEAVES: Final = frozenset((
     "file_descriptor", "heredoc_start", "heredoc_end", "heredoc_content", "test_operator", "regex", "extglob_pattern",
     "comment", "brace_expression",
 ))  # fmt: skip
+_WORDS: Final = frozenset((
+    "word", "number", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "expansion",
+    "simple_expansion", "command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression",
+))  # fmt: skip
 _USUAL_PLACES: Final = re.compile(r"/(?:usr/(?:local/)?)?s?bin/(?=[^/]+$)")
 _SPREADS: Final = re.compile(r"[*?\[]|\{[^}]*(?:,|\.\.)")
 _DECLARING: Final = ("declaration_command", "unset_command")
@@ -127,6 +131,7 @@ class _Found:
             check_variable(_variable(node))
             self.children(node)
         elif node.type in _WALKED:
+            check_redirection(node)
             self.children(node)
         else:
             raise Unknown
@@ -162,6 +167,7 @@ class _Found:
                 continue
             if not SHELLS.isdisjoint(body):
                 raise Unknown  # a script that stands in the text itself
+            check_redirection(child)
             for part in child.children:
                 if part.type == "pipeline":
                     self.pipeline(part, body)
@@ -254,6 +260,16 @@ class _Found:
         if len(self.calls) >= _MAX_CALLS:
             raise Unknown
         self.calls.append(call)
+
+
+def check_redirection(node: Any) -> None:
+    """Raises where words stand behind a redirection: the grammar takes them for its target, bash for arguments."""
+    if node.type in ("file_redirect", "herestring_redirect"):
+        words = [child for child in node.children if child.is_named and child.type != "file_descriptor"]
+        if len(words) > 1:
+            raise Unknown
+    elif node.type == "heredoc_redirect" and any(child.type in _WORDS for child in node.children):
+        raise Unknown
 
 
 def _makes_alias(node: Any) -> bool:

@@ -61,7 +61,8 @@ def test_every_pipe_is_listed(text: str, pipes: list[str]) -> None:
 @pytest.mark.parametrize(("text", "args"), [
     ("git push origin main", ["push", "origin", "main"]), ("git pu\\sh 'a b'\"c\"", ["push", "a bc"]),
     ("git commit -m \"a \\\"b\\\"\"", ["commit", "-m", 'a "b"']),
-    ("git push > out 2>&1", ["push"]), ("git log HEAD@{1}", ["log", "HEAD@{1}"]), ("git add '*.py'", ["add", "*.py"]),
+    ("git push > out 2>&1", ["push"]), ("git <<< x push", ["push"]), ("git log HEAD@{1}", ["log", "HEAD@{1}"]),
+    ("git add '*.py'", ["add", "*.py"]),
     ("git ''", [""]),
 ])  # fmt: skip
 def test_arguments_are_what_the_program_gets(text: str, args: list[str]) -> None:
@@ -92,7 +93,7 @@ UNREAD = [
     "ls*", "echo @(a|b)", "bash -o x -c 'rm'", "bash --rcfile x", "a;" * 600, "(" * 80 + "a" + ")" * 80, "x" * 30_000,
     "while read l; do sh -c \"$l\"; done",
     "bash -c 'bash -c \"bash -c \\\"bash -c \\\\\\\"bash -c \\\\\\\\\\\\\\\"rm\\\\\\\\\\\\\\\"\\\\\\\"\\\"\"'",
-    "GIT_SSH_COMMAND=x git fetch", "enable -n test",
+    "GIT_SSH_COMMAND=x git fetch", "enable -n test", "git > out push", "git <<E push\nx\nE", "time >out a",
 ]  # fmt: skip
 
 
