@@ -48,6 +48,7 @@ _WORDS: Final = frozenset((
     "simple_expansion", "command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression",
 ))  # fmt: skip
 _USUAL_PLACES: Final = re.compile(r"/(?:usr/(?:local/)?)?s?bin/(?=[^/]+$)")
+_PLAIN_WORD: Final = re.compile(r"""(?:[^\s;|&<>()`$"'\\]|\\.)*""", re.DOTALL)
 _SPREADS: Final = re.compile(r"[*?\[]|\{[^}]*(?:,|\.\.)")
 _DECLARING: Final = ("declaration_command", "unset_command")
 
@@ -115,6 +116,8 @@ class _Found:
         if node.is_missing or node.is_error:
             raise Unknown
         if not node.is_named or node.type in _LEAVES:
+            if node.type in ("word", "number") and not _PLAIN_WORD.fullmatch(node.text.decode()):
+                raise Unknown  # the grammar took several words for one
             return
         self.depth += 1
         if self.depth > _MAX_DEPTH:
@@ -131,7 +134,7 @@ class _Found:
             check_variable(_variable(node))
             self.children(node)
         elif node.type in _WALKED:
-            check_redirection(node)
+            check_grammar(node)
             self.children(node)
         else:
             raise Unknown
@@ -167,7 +170,7 @@ class _Found:
                 continue
             if not SHELLS.isdisjoint(body):
                 raise Unknown  # a script that stands in the text itself
-            check_redirection(child)
+            check_grammar(child)
             for part in child.children:
                 if part.type == "pipeline":
                     self.pipeline(part, body)
@@ -262,12 +265,15 @@ class _Found:
         self.calls.append(call)
 
 
-def check_redirection(node: Any) -> None:
-    """Raises where words stand behind a redirection: the grammar takes them for its target, bash for arguments."""
+def check_grammar(node: Any) -> None:
+    """Raises where the grammar differs from bash: it takes words behind a redirection for its target, not for arguments."""
     if node.type in ("file_redirect", "herestring_redirect"):
         words = [child for child in node.children if child.is_named and child.type != "file_descriptor"]
         if len(words) > 1:
             raise Unknown
+    elif node.type == "negated_command":
+        if node.children[0].end_byte == node.children[1].start_byte:
+            raise Unknown  # `!a` is a name, `! a` the opposite of `a`
     elif node.type == "heredoc_redirect" and any(child.type in _WORDS for child in node.children):
         raise Unknown
 
