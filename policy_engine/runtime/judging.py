@@ -113,7 +113,7 @@ class Judge:
 
     def verdict(self, mask: int) -> Verdict:
         """The verdict of a mask (see `artifact.Batch`)."""
-        if not self._keeps:
+        if mask and not self._keeps:
             return self._judge(mask)
         kept = self._kept.get(mask)
         if kept is None:

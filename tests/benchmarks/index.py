@@ -150,11 +150,12 @@ def decider(family: Family, n: int, *, index_from: int | None, effects: Sequence
     judge = Judge(Section(rules, batch), (CompiledLayer("bench", "deny", None, True),), grants_needed=True)
     evaluate = link(*builder.build())[batch.function]
 
-    def decide(args: dict[str, Any], principal: dict[str, Any]) -> str:
-        return judge.verdict(evaluate(args, principal, None)).effect
-
-    decide.evaluate = evaluate  # type: ignore[attr-defined]
-    return decide
+    # compiled afresh: twins that share code share what the interpreter learns of it, and read up to 40 % apart
+    scope = {"evaluate": evaluate, "judge": judge}
+    exec("def decide(args, principal):\n    return judge.verdict(evaluate(args, principal, None)).effect", scope)
+    decide: Any = scope["decide"]
+    decide.evaluate = evaluate
+    return decide  # type: ignore[no-any-return]
 
 
 def measure(deciders: dict[str, tuple[Decide, list[Request]]]) -> dict[str, float]:
@@ -195,7 +196,7 @@ def compare(family: Family, n: int) -> bool:
     # the base: ten rules and whole requests, so that a field left out is held against the ordinary case
     whole = requests(Family(family.name, family.condition, 0), FEW)
     times = measure({"few": (few, whole), "again": (again, whole), "many": (many, requests(family, n))})
-    ratio = times["many"] / times["few"]
+    ratio = times["many"] / min(times["few"], times["again"])
     fine = not wrong and ratio <= family.bar and kilobytes <= KILOBYTES_A_RULE
     print(
         f"{family.name:28} {FEW} rules {times['few']:6.0f} ns (A/A {times['again'] / times['few']:.2f})   {n} rules"
