@@ -17,8 +17,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event",
-    "HostFunction", "Label", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal",
-    "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "HostFunction", "Label", "MemoryHistory", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError",
+    "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
 ]  # fmt: skip
 
 _HOMES = {
@@ -34,6 +34,7 @@ _HOMES = {
     "policy_engine.runtime.engine": ("Policy",),
     "policy_engine.runtime.trace.run": ("Run",),
     "policy_engine.semantics.schema.tools": ("ToolSchema",),
+    "policy_engine.stores.memory": ("MemoryHistory",),
 }  # fmt: skip
 
 

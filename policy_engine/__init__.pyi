@@ -27,11 +27,12 @@ from policy_engine.diagnostics.model import Diagnostic as Diagnostic, PolicyErro
 from policy_engine.runtime.engine import Policy as Policy
 from policy_engine.runtime.trace.run import Run as Run
 from policy_engine.semantics.schema.tools import ToolSchema as ToolSchema
+from policy_engine.stores.memory import MemoryHistory as MemoryHistory
 
 __version__: str
 
 __all__ = [
     "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event",
-    "HostFunction", "Label", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal",
-    "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "HostFunction", "Label", "MemoryHistory", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError",
+    "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
 ]  # fmt: skip

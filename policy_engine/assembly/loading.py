@@ -16,7 +16,9 @@ from policy_engine.assembly.host_functions import HostFunction
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
+from policy_engine.runtime.ports import HistoryStore
 from policy_engine.semantics.schema.tools import ToolSchema
+from policy_engine.stores.memory import MemoryHistory
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -29,12 +31,14 @@ def load(
     functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
     clock: Callable[[], datetime] | None = None,
+    history: HistoryStore | None = None,
 ) -> Policy:
     """Read, check and compile a policy: a `.policy` file, several, or a folder of them (one layer).
 
     `under` imposes layers above it, which the policy cannot drop; `params` gives values to its `param`s; `functions` are
     those of the host that conditions may call; `tools` adds live tools' schemas to those of `use tools`; `clock`
-    replaces the machine's (aware datetimes).
+    replaces the machine's (aware datetimes); `history` keeps calls across runs for `history NAME by …` (None = in memory,
+    for this policy alone).
     Raises `PolicyError` with every diagnostic, so that a policy that does not load stops the start; `FileNotFoundError`
     for a path that is not there.
     A policy that was compiled before, of the same files, engine and Python, is taken from the cache
@@ -44,11 +48,11 @@ def load(
     place = None if functions else shelf(files, [os.fspath(layer) for layer in under], params or {}, tools)
     known = None if place is None else place.find()
     if known is not None:
-        return Policy(known, clock_from(clock))
+        return Policy(known, clock_from(clock), history=history or MemoryHistory())
     compilation = compiled(
         resolver, files, under=under, params=params, functions=functions, tools=tools, executable=True
     )
-    policy = _policy(compilation, clock, functions)
+    policy = _policy(compilation, clock, functions, history)
     if place is not None and not compilation.extras:  # each start must see that an extra is still there
         place.keep(policy.compiled, resolver)
     return policy
@@ -63,13 +67,14 @@ def loads(
     functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
     clock: Callable[[], datetime] | None = None,
+    history: HistoryStore | None = None,
 ) -> Policy:
     """The same from a text; `files` holds what it uses, by the names it uses. Raises `PolicyError`."""
     resolver = MemoryResolver({**(files or {}), "policy": text})
     compilation = compiled(
         resolver, ["policy"], under=under, params=params, functions=functions, tools=tools, executable=True
     )
-    return _policy(compilation, clock, functions)
+    return _policy(compilation, clock, functions, history)
 
 
 def check(
@@ -108,9 +113,10 @@ def compiled(
 
 
 def _policy(
-    compilation: Compilation, clock: Callable[[], datetime] | None, functions: Sequence[HostFunction]
-) -> Policy:
+    compilation: Compilation, clock: Callable[[], datetime] | None, functions: Sequence[HostFunction],
+    history: HistoryStore | None,
+) -> Policy:  # fmt: skip
     if compilation.policy is None or has_errors(compilation.diagnostics):
         raise PolicyError(compilation.diagnostics)
     records = not all(function.pure for function in functions)
-    return Policy(compilation.policy, clock_from(clock), records=records)
+    return Policy(compilation.policy, clock_from(clock), records=records, history=history or MemoryHistory())

@@ -19,6 +19,8 @@ from policy_engine.runtime.core import Core
 from policy_engine.runtime.details import FixedDetails
 from policy_engine.runtime.events import decide_event, decide_result
 from policy_engine.runtime.explaining import Explanation, explain_call
+from policy_engine.runtime.histories import Histories
+from policy_engine.runtime.ports import HistoryStore
 from policy_engine.runtime.trace.run import Run
 from policy_engine.semantics.artifact import CompiledPolicy
 from policy_engine.semantics.recording import Recordings
@@ -29,9 +31,19 @@ _FAULT = "the policy engine could not decide this, so it is refused"
 class Policy:
     """A loaded policy. Made by `policy_engine.load`; share one among all threads and tasks."""
 
-    def __init__(self, compiled: CompiledPolicy, clock: Callable[[], Timestamp], *, records: bool = False) -> None:
-        """`records`: the host registered functions that are not pure, so that each decision records what they answer."""
-        self._core = Core(compiled, clock)
+    def __init__(
+        self, compiled: CompiledPolicy, clock: Callable[[], Timestamp], *, records: bool = False,
+        history: HistoryStore | None = None,
+    ) -> None:  # fmt: skip
+        """`records`: the host registered functions that are not pure, so that each decision records what they answer.
+
+        `history` keeps calls across runs; without one, conditions that read a `history` are errors.
+        """
+        self._core = core = Core(compiled, clock)
+        self._histories: Histories | None = None
+        if history is not None and compiled.histories:
+            self._histories = Histories(compiled.histories, history, core.namespace, core.intake)
+            core.folds.history = self._histories.read
         self._records = records
 
     @property
@@ -133,10 +145,14 @@ class Policy:
     def run(self, *, input: str | None = None, id: str | None = None, attended: bool = True) -> Run:
         """Begin a run: the history that `decide` reads and `Run.record` adds to. `attended` = its user can be asked.
 
-        A result recorded without its decision is decided then, so that no label rule is ever skipped.
+        A result recorded without its decision is decided then, so that no label rule is ever skipped. What `record` is
+        told of calls is kept in the histories of the policy, under the keys that the request gives.
         """
         core = self._core
-        return Run(id=id, input=input, attended=attended, clock=core.clock, judge=self._judge, folds=core.folds)
+        return Run(
+            id=id, input=input, attended=attended, clock=core.clock, judge=self._judge, folds=core.folds,
+            histories=self._histories,
+        )  # fmt: skip
 
     def _judge(self, run: Run, request: Request, outcome: Outcome, decision: Decision | None) -> Decision:
         return self.decide_result(request, outcome, decision=decision, run=run)

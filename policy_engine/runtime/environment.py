@@ -9,6 +9,7 @@ from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.context import Provenance
+from policy_engine.semantics.interpreter.names import Lazy
 from policy_engine.semantics.recording import Recordings
 
 _NO_RUN: Final = "`run` is read, but the decision was asked for without a run"
@@ -78,8 +79,14 @@ class DecisionEnvironment:
         provenance: Provenance = self._run
         return provenance
 
-    def folded(self, number: int, arguments: Sequence[Any]) -> Any:
-        """The answer to a question of the policy about the history of this run."""
+    def folded(self, number: int | str, arguments: Sequence[Any]) -> Any:
+        """The answer to a question about this run, or the record of a history for a key."""
+        if isinstance(number, str):
+            history = None if self._folds is None else self._folds.history
+            if history is None:
+                raise EvaluationError("not_available", "a history is read, and nothing keeps calls across runs here")
+            key = arguments[0]
+            return history(number, key() if isinstance(key, Lazy) else key, self.now)
         if self._run is None:
             raise EvaluationError("not_available", _NO_RUN)
         return self._run.folded(self._folds, number, arguments)

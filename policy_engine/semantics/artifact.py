@@ -239,8 +239,9 @@ class Track:
 
     A call counts where `test` holds; with `rows` each element of that list of it on its own, where `row_test` holds.
     The expressions read the call as `args`, the row as `principal`, and nothing else. `keys` are what a question
-    compares with its own values (`row_keys` tells which are of the row); `value` is what `reduce` takes together, from `start`. `tools` None = of all tools.
-    `keeps` tells what questions need beside the first call: `count`, `last`, `window`. `text` is what it says to people.
+    compares with its own values (`row_keys` tells which are of the row); `value` is what `reduce` takes together, from
+    `start`. `tools` None = of all tools. `keeps` tells what questions need beside the first call: `count`, `last`,
+    `window`. `text` is what it says to people.
     """
 
     source: str
@@ -295,6 +296,15 @@ class FoldPlan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CompiledHistory:
+    """`history NAME by KEY for D`: `name` with its layer, and for how long calls count."""
+
+    name: str
+    key: Value
+    keep_nanos: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledPolicy:
     """A whole policy with its layers. `code` defines every generated function; `constants` is the namespace it runs in.
 
@@ -315,3 +325,4 @@ class CompiledPolicy:
     code: CodeType
     constants: Mapping[str, Any]
     folds: FoldPlan = FoldPlan()
+    histories: tuple[CompiledHistory, ...] = ()

@@ -7,7 +7,8 @@ from typing import Any, Final, Protocol
 
 FOLDED: Final = "%folded"
 """The call that stands in a condition for a question about history that is answered from state: its first argument is
-the number of the question in the policy's `FoldPlan`, the others are the question's. Nobody can write this name."""
+the number of the question in the policy's `FoldPlan`, the others are the question's. With the name of a history instead
+of a number it gives that history's record for the key that follows. Nobody can write this name."""
 
 
 class Provenance(Protocol):
@@ -56,6 +57,6 @@ class EvaluationContext(Protocol):
         """Raises `EvaluationError("not_available")` where the decision has no run."""
         ...
 
-    def folded(self, number: int, arguments: Sequence[Any]) -> Any:
+    def folded(self, number: int | str, arguments: Sequence[Any]) -> Any:
         """The answer to a question about history. An argument may be a `Lazy` one, which raises when it is called."""
         ...

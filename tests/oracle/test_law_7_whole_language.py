@@ -26,7 +26,6 @@ KNOWN_LATER = {
     "retry": 'retry l on "t" up to 3 times backoff 200ms..5s when error.retryable\n',
     "breaker": 'breaker l on "t" open after 5 failures in 30s probe after 1m else reply "down"\n',
     "invariant": 'invariant l on "t" when args.amount == 500.0 never allow\n',
-    "history": 'history customer by args.customer for 30d\ndeny l on "t" when customer.calls.size() > 3\n',
 }
 """Everything LANGUAGE.md has that a loaded policy does not execute yet."""
 

@@ -126,8 +126,9 @@ def _track(track: Track) -> dict[str, Any]:
 
 def _questions(condition: Expr) -> Iterator[int]:
     for node in _nodes(condition):
-        if isinstance(node, Call) and node.function == FOLDED and isinstance(node.args[0], Literal):
-            yield node.args[0].value
+        number = node.args[0] if isinstance(node, Call) and node.function == FOLDED else None
+        if isinstance(number, Literal) and isinstance(number.value, int):
+            yield number.value
 
 
 def _nodes(node: Expr) -> Iterator[Expr]:

@@ -62,6 +62,7 @@ def build_policy(draft: Draft) -> None:
         )
         for tools_of_layer in draft.layer_tools
     )
+    histories = tuple(kept for tools_of_layer in draft.layer_tools for kept in sections.builder.histories(tools_of_layer))
     code, constants = module.build()
     draft.policy = CompiledPolicy(
         name=header.name.text,
@@ -77,6 +78,7 @@ def build_policy(draft: Draft) -> None:
         code=code,
         constants=constants,
         folds=folder.plan(),
+        histories=histories,
     )
 
 

@@ -8,9 +8,11 @@ from typing import Literal as OneOf, TypeAlias, assert_never, cast
 from policy_engine.compiler.analysis.checking import LayerTools
 from policy_engine.compiler.analysis.defaults import ANY_TOOL
 from policy_engine.compiler.analysis.draft import Subject
+from policy_engine.compiler.analysis.histories import qualified, with_histories
 from policy_engine.compiler.analysis.rules import CheckedRule
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.semantics.artifact import (
+    CompiledHistory,
     CompiledLadder,
     CompiledOtherwise,
     CompiledRule,
@@ -64,7 +66,7 @@ class RuleBuilder:
             kind=cast(RuleKind, kind_of(rule)),
             layer=checked.layer.index,
             observe=rule.observe,
-            condition=condition.final,
+            condition=with_histories(condition.final, checked.tools, subject),
             span=rule.span,
             because=parts.message(rule.notes.because),
             detail=parts.message(rule.notes.detail),
@@ -76,6 +78,14 @@ class RuleBuilder:
             otherwise=parts.otherwise(rule.otherwise) if isinstance(rule, Validation) else None,
         )
         return compiled, checked.tools.certain_types(condition, subject)
+
+    def histories(self, tools: LayerTools) -> tuple[CompiledHistory, ...]:
+        """The histories of a layer, with the keys under which calls are kept."""
+        parts = _Parts(self._module, tools, ANY_TOOL, f"{tools.layer.name}/history")
+        return tuple(
+            CompiledHistory(qualified(tools.layer, name), parts.value(history.key), history.keep.nanos)
+            for name, history in tools.layer.histories.items()
+        )
 
     def default_ladder(self, tools: LayerTools) -> CompiledLadder | None:
         """The ladder of a layer's `default escalate`."""
@@ -102,7 +112,8 @@ class _Parts:
     def value(self, expression: Expr) -> Value:
         expanded = self._tools.expander.expand(expression, self._subject)
         types = self._tools.certain_types(expanded, self._subject)
-        return self._module.value(self._hint, expanded.final, types)
+        final = with_histories(expanded.final, self._tools, self._subject)
+        return self._module.value(self._hint, final, types)
 
     def message(self, note: Word | None) -> Message | None:
         if note is None:

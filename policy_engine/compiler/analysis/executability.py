@@ -57,11 +57,6 @@ def check_executable(bench: Bench, rule: Rule) -> None:
 
 def check_default_executable(bench: Bench, default: Default | None) -> None:
     """The same for what belongs to a layer, not to a rule."""
-    for history in bench.layer.histories.values():
-        bench.report(
-            NOT_EXECUTABLE, "`history` is checked, but nothing keeps calls across runs yet", history.span,
-            effect=_EFFECT, suggestion="leave it out until then; `run.calls` are the calls of this run",
-        )  # fmt: skip
     if default is not None and default.ladder is not None:
         _check_functions(bench, ladder_expressions(default.ladder))
 

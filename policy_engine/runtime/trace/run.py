@@ -15,9 +15,10 @@ from policy_engine.base.decision import Decision, Label
 from policy_engine.base.errors import MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp, timestamp_of
+from policy_engine.runtime.histories import Histories
 from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputRecord
 from policy_engine.runtime.trace.folding.state import FoldProgram, States
-from policy_engine.runtime.trace.log import Log
+from policy_engine.runtime.trace.log import Entry, Log
 from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 from policy_engine.runtime.trace.view import RunView, approval_keys
@@ -43,8 +44,12 @@ class Run:
         attended: bool = True,
         judge: Judge | None = None,
         folds: FoldProgram | None = None,
+        histories: Histories | None = None,
     ) -> None:
-        """Begins now, by `clock`. `folds` is what its policy asks of history; state for that is kept from the start."""
+        """Begins now, by `clock`. `folds` is what its policy asks of history; state for that is kept from the start.
+
+        `histories` keeps its calls across runs.
+        """
         self.id = id if id is not None else "run"
         self.attended = attended
         self._clock = clock
@@ -56,6 +61,8 @@ class Run:
         self._states = States(self._log)
         if folds is not None and folds.plan.folds:
             self._states.of(folds)
+        self._histories = histories
+        self._name = "" if histories is None else histories.begin()
         self._steps: list[dict[str, Any]] = []
         self._used: dict[tuple[str, ...], int] = {}
         self._readable = True
@@ -82,7 +89,7 @@ class Run:
         if output is None and self._judge is not None and outcome.status == "returned":
             output = self._judge(self, request, outcome, decision)
         result, labels = self._seen(outcome, output)
-        self.put_call(
+        entry = self._put(
             request.tool,
             _executed_args(request, decision, output),
             outcome.status,
@@ -92,6 +99,8 @@ class Run:
             labels=labels,
             id=request.id,
         )
+        if self._histories is not None and isinstance(entry.record, CallRecord):
+            self._histories.record(self._name, entry.place, request, entry.record)
 
     def event(self, event: Event, *, decision: Decision | None = None) -> None:
         """Something other than a call: `@input` adds to what the user said, `@step` to `run.steps`.
@@ -129,14 +138,24 @@ class Run:
         labels: Iterable[LabelAt | tuple[str, str, bool]] = (),
         id: str | None = None,
     ) -> None:
-        """Record an attempt given as engine values, which the run may keep. `labels` are (label, path, add)."""
+        """Record an attempt given as engine values, which the run may keep. `labels` are (label, path, add).
+
+        It is kept in no history across runs: that takes the request.
+        """
+        self._put(tool, args, outcome, at=at, result=result, error=error, labels=labels, id=id)
+
+    def _put(
+        self, tool: str, args: Mapping[str, Any], outcome: CallOutcome, *, at: Timestamp | None, result: Any,
+        error: str | None, labels: Iterable[LabelAt | tuple[str, str, bool]], id: str | None,
+    ) -> Entry:  # fmt: skip
         moment = at if at is not None else self._clock()
         marks = tuple(LabelAt(*put) for put in labels)
         with self._lock:
             name = id if id is not None else f"call-{self._log.attempts + 1}"
-            self._log.add_call(CallRecord(name, tool, args, outcome, moment, result, error, marks), id)
+            entry, _ = self._log.add_call(CallRecord(name, tool, args, outcome, moment, result, error, marks), id)
             self._view = None
         self._noted()
+        return entry
 
     def put_input(self, fields: Mapping[str, Any], *, labels: Iterable[LabelAt | tuple[str, str, bool]] = ()) -> None:
         """Record an `@input` event given as engine values. Without `source` and `verified` it is the user's own."""

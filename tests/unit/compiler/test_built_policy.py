@@ -121,7 +121,6 @@ LATER = [
     "retry x on crm.search up to 3 times when error.retryable",
     "breaker x on crm.* open after 5 failures in 30s probe after 1m",
     "invariant x on crm.refund when args.amount > 500.0 never allow",
-    "history account by args.customer for 30d",
     'escalate x on @answer to finance within 5m else reply "later"',
 ]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from policy_engine.base.errors import EvaluationError
+from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.calls import CallRecord
 from policy_engine.runtime.trace.folding.answers import Blame, Unknown, answer
 from policy_engine.runtime.trace.folding.tracks import TrackState
@@ -16,11 +18,16 @@ from policy_engine.semantics.evaluation import interpreted
 from policy_engine.semantics.interpreter.names import Lazy
 
 
-class FoldProgram(NamedTuple):
-    """What a policy asks of history, with the generated code that its tracks need."""
+@dataclass(slots=True, eq=False)
+class FoldProgram:
+    """What a policy asks of history, with the generated code that its tracks need.
+
+    `history` gives the record of a history by its name, for a key and a moment; None where nothing is kept across runs.
+    """
 
     plan: FoldPlan
     namespace: Mapping[str, Any]
+    history: Callable[[str, Any, Timestamp], dict[str, Any]] | None = None
 
 
 class FoldState:
