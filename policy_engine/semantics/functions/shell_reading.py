@@ -49,6 +49,7 @@ _WORDS: Final = frozenset((
 ))  # fmt: skip
 _USUAL_PLACES: Final = re.compile(r"/(?:usr/(?:local/)?)?s?bin/(?=[^/]+$)")
 _PLAIN_WORD: Final = re.compile(r"""(?:[^\s;|&<>()`$"'\\]|\\.)*""", re.DOTALL)
+_GAP: Final = re.compile(rb"(?:[ \t\n]|\\\n)*")
 _SPREADS: Final = re.compile(r"[*?\[]|\{[^}]*(?:,|\.\.)")
 _DECLARING: Final = ("declaration_command", "unset_command")
 
@@ -104,8 +105,9 @@ class _Found:
         """Read a text; raises `Unknown`."""
         if len(text) > _MAX_CHARS or scripts > _MAX_SCRIPTS or _UNREADABLE.search(text):
             raise Unknown
-        root = open_bash().parse(text.encode("utf-8")).root_node
-        if root.has_error:
+        written = text.encode("utf-8")
+        root = open_bash().parse(written).root_node
+        if root.has_error or not _is_all_read(root, written):
             raise Unknown
         outer, self.scripts = self.scripts, scripts
         self.walk(root)
@@ -263,6 +265,21 @@ class _Found:
         if len(self.calls) >= _MAX_CALLS:
             raise Unknown
         self.calls.append(call)
+
+
+def _is_all_read(root: Any, written: bytes) -> bool:
+    """Whether nothing but blanks and continued lines stands between the tokens (the grammar skips `\\ ` there)."""
+    end = 0
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.children:
+            pending.extend(reversed(node.children))
+        elif node.end_byte > end:
+            if node.start_byte > end and not _GAP.fullmatch(written, end, node.start_byte):
+                return False
+            end = node.end_byte
+    return _GAP.fullmatch(written, end) is not None
 
 
 def check_grammar(node: Any) -> None:
