@@ -114,3 +114,12 @@ def test_a_smaller_call_waits_for_the_other_question_but_a_refusal_does_not(shop
     assert (waiting.effect, waiting.rules) == ("escalate", ("shop/e1",))
     assert decide(policy, [quiet(second)]).effect == "deny"
     assert ended(policy, "e0").args == {"amount": 1.0}
+
+
+def test_a_smaller_call_is_made_smaller_only_once(shop: Callable[..., Policy]) -> None:
+    """Where nobody is there to ask, one step down is decided; a second one that would be needed is a deny."""
+    step = "escalate {} on crm.refund when args.amount {} 100.0 to user within 1m else set args.amount to {}"
+    first, second = step.format("e", ">", "100.0"), step.format("s", "==", "1.0")
+    assert decide(shop(f"allow a on crm.refund\n{first}")).args == {"amount": 100.0}
+    decision = decide(shop(f"allow a on crm.refund\n{first}\n{second}"))
+    assert (decision.effect, decision.rules, decision.degradation) == ("deny", ("shop/e",), None)
