@@ -179,7 +179,7 @@ class _Reader:
                 continue
             if used.canonical in inside:
                 self._draft.report(
-                    USE_CYCLE, f"`{item.file.text}` uses itself, over {len(inside)} file(s)",
+                    USE_CYCLE, f"`{item.file.text}` uses itself" + (f", over {len(inside)} files" if len(inside) > 1 else ""),
                     (item.file.span, "the circle closes here"),
                     effect="the policy is not loaded",
                     suggestion="remove this line: the names of a layer are visible in all its files",
