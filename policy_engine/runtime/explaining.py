@@ -65,7 +65,9 @@ def _explained(core: Core, stage: Stage, rule: CompiledRule, scene: Scene) -> Ru
     try:
         names = Names(scene.args, scene.principal, scene.environment)
         functions = stage.section.batch.functions
-        value = interpreted(rule.condition, names, scene.environment, functions=functions)
+        # As decided: questions about history are answered from state, however long the run is.
+        condition = stage.section.batch.conditions[stage.section.rules.index(rule)]
+        value = interpreted(condition, names, scene.environment, functions=functions)
         came_to = "true" if value is True else "false" if value is False else "error"
         if came_to == "error":
             error = "the condition is not a boolean"

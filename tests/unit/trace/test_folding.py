@@ -274,3 +274,14 @@ def test_views_are_consistent_while_other_threads_record() -> None:
     while any(thread.is_alive() for thread in threads):
         assert policy.decide(Request(tool="t.q", args={"k": 1}), run=run).effect == "allow"
     assert policy.decide(Request(tool="t.q", args={"k": 1}), run=run).effect == "allow"
+
+
+def test_a_long_run_is_explained_as_it_was_decided() -> None:
+    """The explanation reads the same state, and does not call an error what was none."""
+    policy = policy_of(["run.calls.exists(c, c.args.k == args.k)"])
+    run = policy.run()
+    for number in range(MAX_SCANNED_CALLS + 5):
+        run.put_call("t.a", {"k": number}, "returned")
+    explained = policy.explain(Request(tool="t.q", args={"k": 17}), run=run)
+    assert [one.came_to for one in explained.rules if one.rule == "p/r0"] == ["true"]
+    assert explained.decision.effect == "deny"
