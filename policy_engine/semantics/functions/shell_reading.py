@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from policy_engine.semantics.functions.shell_wrappers import (
@@ -197,6 +198,7 @@ class _Found:
         feeding: list[Any] = []
         named = False
         later: list[Any] = []
+        check_apart(node)
         for child in node.children:
             if child.type == "command_name":
                 named = True
@@ -293,6 +295,13 @@ def check_grammar(node: Any) -> None:
             raise Unknown  # `!a` is a name, `! a` the opposite of `a`
     elif node.type == "heredoc_redirect" and any(child.type in _WORDS for child in node.children):
         raise Unknown
+
+
+def check_apart(node: Any) -> None:
+    """Raises where two words of a command touch: the grammar cut one word in two."""
+    for one, other in pairwise(node.children):
+        if one.end_byte == other.start_byte and not one.type.endswith("redirect") and not other.type.endswith("redirect"):
+            raise Unknown
 
 
 def _makes_alias(node: Any) -> bool:

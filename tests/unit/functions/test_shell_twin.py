@@ -46,6 +46,7 @@ def ran(text: str) -> set[str]:
 @example("time >/dev/null a")
 @example("x={ { ")
 @example("\\ a")
+@example("'a'\"b\"\\a")
 @example("!'a'b")
 def test_bash_runs_nothing_that_is_not_listed(text: str) -> None:
     """A text that is understood runs no other program; one that is not promises nothing."""
