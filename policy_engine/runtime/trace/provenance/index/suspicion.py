@@ -20,7 +20,12 @@ class Suspect:
     def __init__(self, value: str, book: FactBook) -> None:
         self.words: list[str] = LOOSE_WORD.findall(loose(value))
         self.runs = list(_runs(self.words))
-        self.identifiers = [form for token in value.split() if _may_share(token) for form in book.of(token).loose]
+        # Plain words have no identifier in them; looked at first, because most tokens are such.
+        marked = [
+            token for token in value.split()
+            if not token.isascii() or not (token.isalpha() or ASCII_MARK.search(token) is None)
+        ]  # fmt: skip
+        self.identifiers = [form for token in marked for form in book.of(token).loose]
 
 
 class Suspicion:
@@ -65,11 +70,6 @@ class Suspicion:
             for place, word in enumerate(words) if word in heads
             for size in range(1, min(SHARED_WORDS, len(words) - place + 1))
         )  # fmt: skip
-
-
-def _may_share(token: str) -> bool:
-    """Whether a token may have an identifier in it; the quick answer for plain words."""
-    return not token.isascii() or not (token.isalpha() or ASCII_MARK.search(token) is None)
 
 
 def _runs(words: list[str]) -> Iterator[int]:

@@ -6,7 +6,7 @@ to, so that every earlier moment of the run can still be asked about. Thread-saf
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Any
 
@@ -182,8 +182,9 @@ class ProvenanceIndex:
             return self._any(texts.with_identifier(bare), length)
         return self._any(texts.with_words(value), length)
 
-    def _any(self, numbers: Any, length: int) -> bool:
-        return any(self._said_at[number] < length for number in numbers)
+    def _any(self, numbers: Sequence[int], length: int) -> bool:
+        """Whether one of these texts had been said: they are numbered as they came, so the first of them tells."""
+        return bool(numbers) and self._said_at[numbers[0]] < length
 
     def _names(self, day: Date, clock: Clock | None, length: int) -> bool:
         for number in self._said.with_day(day, exactly=False):
@@ -200,9 +201,11 @@ class ProvenanceIndex:
         if not isinstance(part, str):
             yield self._mentioned(part, length)
             return
+        facts_of, with_word = self._book.of, self._said.with_word
         for token in part.split():
-            for word in self._book.of(token).words:
-                yield self._any(self._said.with_word(word), length)
+            for word in facts_of(token).words:
+                numbers = with_word(word)
+                yield bool(numbers) and self._said_at[numbers[0]] < length
 
     # ------------------------------------------------------------------ details of what was seen
     def _entered(self, length: int) -> frozenset[str]:
