@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from policy_engine.base.values import Timestamp
@@ -115,15 +116,19 @@ def compared(what: str, ask: Callable[[RunView], Any], views: tuple[RunView, Run
     return report(f"  the same, after {MANY:,} results to after {FEW}", ratio, GROWTH if per == 1 else 2.0, "x") and fine
 
 
+def _asked(word: str, value: Any, view: Any) -> Any:
+    """One word of provenance about one value."""
+    return getattr(view, word)(value)
+
+
 def looking_up() -> bool:
     """Identifiers and texts, seen and not seen."""
     views = long_run(FEW), long_run(MANY)
     fine = True
     for name, value in (("seen", "TX5"), ("unseen", "TX-none-7")):
         for word in ("said", "origins", "labels", "pointed", "carried"):
-            fine &= compared(
-                f"{word} of an identifier, {name}", lambda v, w=word, x=value: getattr(v, w)(x), views, IDENTIFIER_NANOS  # type: ignore[misc]
-            )  # fmt: skip
+            asked = partial(_asked, word, value)
+            fine &= compared(f"{word} of an identifier, {name}", asked, views, IDENTIFIER_NANOS)
     own = " ".join(_RANDOM.choices(_VOCABULARY, k=400))
     copied = prose(2_000)
     for name, value in (("of the model's own", own), ("of the same words", copied), ("of the same words, long", prose(50_000))):
