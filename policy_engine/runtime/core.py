@@ -18,8 +18,9 @@ from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.intake import Intake
 from policy_engine.runtime.judging import Judge
 from policy_engine.runtime.trace.folding.state import FoldProgram
+from policy_engine.semantics.activation import Names
 from policy_engine.semantics.artifact import CompiledPolicy, CompiledRule, EventPlan, Section, ToolPlan
-from policy_engine.semantics.evaluation import batch_errors
+from policy_engine.semantics.evaluation import batch_errors, interpreted
 from policy_engine.semantics.index.masks import bits_of
 from policy_engine.semantics.linking import link
 from policy_engine.semantics.recording import Recordings
@@ -61,7 +62,25 @@ class Stage:
         if not mask >> len(self.section.rules):
             return ()
         found = batch_errors(self.section.batch, mask, args, principal, environment)
-        return tuple(rule_error(self.section.rules[index], error) for index, error in found)
+        names = Names(args, principal, environment)
+        return tuple(
+            rule_error(self.section.rules[index], self._as_written(index, error, names, environment))
+            for index, error in found
+        )
+
+    def _as_written(
+        self, index: int, error: EvaluationError, names: Names, environment: DecisionEnvironment
+    ) -> EvaluationError:
+        """The error that the condition as written comes to. State kept per call may hold another of several errors at
+        once; where the run is too long to go through, that one is told."""
+        condition, batch = self.section.rules[index].condition, self.section.batch
+        if condition is batch.conditions[index]:
+            return error
+        try:
+            interpreted(condition, names, environment, functions=batch.functions)
+        except EvaluationError as written:
+            return error if written.kind == "too_costly" else written
+        return error
 
 
 def rule_error(rule: CompiledRule, error: EvaluationError) -> RuleError:

@@ -150,6 +150,9 @@ class Decider:
     ) -> tuple[str, Any]:  # fmt: skip
         """`met`, `refused`, `waiting` with the tier, or `silent` with the ladder's end."""
         mine = [reply for reply in replies if reply.rule == rule]
+        asked = {tier.queue.text for tier in ladder.tiers}
+        if any(reply.answer == "refused" and reply.queue in asked for reply in mine):
+            return "refused", None  # final, in whichever tier and however late it is said
         silences = [reply.queue for reply in mine if reply.answer == "silent"]
         for tier in ladder.tiers:
             queue = tier.queue.text
@@ -159,8 +162,6 @@ class Decider:
                 silences.remove(queue)
                 continue
             answers = [reply for reply in mine if reply.queue == queue]
-            if any(reply.answer == "refused" for reply in answers):
-                return "refused", None
             people = {reply.who for reply in answers if reply.answer == "approved" and reply.who}
             if queue != "user":
                 people.discard(names["principal"].get("id"))

@@ -37,13 +37,15 @@ def conversation(
     """Ask, answer, decide again, until the call is decided; the number of steps, all of them agreed on."""
     approvals: list[Approval] = []
     replies: list[Reply] = []
+    earlier: list[Ask] = []  # people also answer late, when another tier is asked already
     for step in range(1, 8):
         decision = engine.decide(one, run=run, approvals=approvals)
         assert whole(decision) == whole(interpreter.decide(one, run=run, approvals=approvals))
         assert outline(decision) == outline_of(decider.call(one, history, replies)), (one, replies)
         if decision.effect != "escalate":
             return step
-        approval, reply = answered(draw, decision.asks)
+        earlier.extend(decision.asks)
+        approval, reply = answered(draw, decision.asks if draw.random() < 0.8 else earlier)
         approvals.append(approval)
         replies.append(reply)
     return 8
