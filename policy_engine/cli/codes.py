@@ -53,6 +53,7 @@ MODULES: Final[tuple[_Declaring, ...]] = (
 ALL_CODES: Final = tuple(code for module in MODULES for code in module.CODES)
 BROKEN_INPUT: Final = frozenset({
     "unreadable-file", "not-utf8", "use-cycle", "under-cycle", "duplicate-name", "missing-header", "empty-policy",
-    "broken-data", "not-json", "not-a-tool-list", "cases-unreadable",
+    "broken-data", "not-json", "not-a-tool-list", "cases-unreadable", "duplicate-tool", "repeated-tool",
+    "unknown-target",
 })  # fmt: skip
 """Codes that say a file cannot be taken for a policy at all: `policy check` exits 2 for them, 1 for other findings."""
