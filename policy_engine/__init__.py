@@ -16,19 +16,20 @@ type checkers read the same names in `__init__.pyi`.
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event",
-    "HostFunction", "Label", "MemoryHistory", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError",
-    "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
+    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "MemoryHistory", "MisfitError", "Obligation", "Outcome",
+    "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout",
+    "ToolSchema", "Window", "check", "load", "loads",
 ]  # fmt: skip
 
 _HOMES = {
     "policy_engine.assembly.host_functions": ("HostFunction",),
     "policy_engine.assembly.loading": ("check", "load", "loads"),
     "policy_engine.base.decision": (
-        "Ask", "Decision", "Degradation", "Label", "Obligation", "Recorded", "Reserve", "RuleError", "Timeout",
+        "Ask", "Decision", "Degradation", "Label", "Obligation", "Recorded", "Reserve", "RuleError", "Timeout", "Window",
     ),
     "policy_engine.base.errors": ("EvaluationError", "MisfitError"),
-    "policy_engine.base.refusals": ("Denied", "Pending"),
+    "policy_engine.base.refusals": ("BreakerOpen", "DeadlineExceeded", "Denied", "LimitReached", "Pending"),
     "policy_engine.base.request": ("Agent", "Approval", "Event", "Outcome", "Principal", "Request"),
     "policy_engine.diagnostics.model": ("Diagnostic", "PolicyError"),
     "policy_engine.runtime.engine": ("Policy",),

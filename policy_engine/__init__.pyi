@@ -12,9 +12,16 @@ from policy_engine.base.decision import (
     Reserve as Reserve,
     RuleError as RuleError,
     Timeout as Timeout,
+    Window as Window,
 )
 from policy_engine.base.errors import EvaluationError as EvaluationError, MisfitError as MisfitError
-from policy_engine.base.refusals import Denied as Denied, Pending as Pending
+from policy_engine.base.refusals import (
+    BreakerOpen as BreakerOpen,
+    DeadlineExceeded as DeadlineExceeded,
+    Denied as Denied,
+    LimitReached as LimitReached,
+    Pending as Pending,
+)
 from policy_engine.base.request import (
     Agent as Agent,
     Approval as Approval,
@@ -32,7 +39,8 @@ from policy_engine.stores.memory import MemoryHistory as MemoryHistory
 __version__: str
 
 __all__ = [
-    "Agent", "Approval", "Ask", "Decision", "Degradation", "Denied", "Diagnostic", "EvaluationError", "Event",
-    "HostFunction", "Label", "MemoryHistory", "MisfitError", "Obligation", "Outcome", "Pending", "Policy", "PolicyError",
-    "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout", "ToolSchema", "check", "load", "loads",
+    "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
+    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "MemoryHistory", "MisfitError", "Obligation", "Outcome",
+    "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout",
+    "ToolSchema", "Window", "check", "load", "loads",
 ]  # fmt: skip

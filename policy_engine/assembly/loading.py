@@ -16,7 +16,7 @@ from policy_engine.assembly.host_functions import HostFunction
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
-from policy_engine.runtime.ports import HistoryStore
+from policy_engine.runtime.ports.history import HistoryStore
 from policy_engine.semantics.schema.tools import ToolSchema
 from policy_engine.stores.memory import MemoryHistory
 

@@ -42,6 +42,8 @@ class Ask:
     digest: str
     expires: datetime
     detail: str | None
+    binding: str = ""
+    """The digest without the expiry: the same for the same question, however often it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,32 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Over which time a limit counts: the last `nanos` nanoseconds (`sliding`), the day, week or month (`calendar`,
+    `unit` in `zone`), one run with those it began (`run`), or what runs at this moment (`at_once`)."""
+
+    kind: OneOf["sliding", "calendar", "run", "at_once"]
+    nanos: int = 0
+    unit: OneOf["day", "week", "month"] | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reserve:
-    """An amount of a limit to be held before the call."""
+    """An amount of a limit to be held before the call, so that all held and spent in its window stays within `bound`.
+
+    `keys` are what it is counted by, each as text that names kind and value (`text:u1`, `number:7`), so that no two
+    values meet. `item` is the value that `of distinct` counts, in the same form: it takes `amount` only where it is new.
+    `settles` = what was really used is known after the call only; `Policy.settle` tells it.
+    """
 
     rule: str
     amount: float
     keys: tuple[str, ...]
+    bound: float
+    window: Window
+    item: str | None = None
+    settles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
-"""What an adapter raises when a call may not go on, or not yet: `Denied` and `Pending`, each with the decision."""
+"""What a mediator or an adapter raises when a call may not go on, or not yet. Each carries the decision; messages are for
+the agent."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from policy_engine.base.decision import Decision
 
@@ -27,3 +30,32 @@ class Pending(Exception):
         """`message` is for the agent, `decision` for the host."""
         super().__init__(message)
         self.decision = decision
+
+
+class LimitReached(Denied):
+    """A limit is used up. `retry_after` = how long until there may be room; None = nobody knows."""
+
+    def __init__(self, message: str, decision: Decision, retry_after: timedelta | None) -> None:
+        """`message` is for the agent, `decision` for the host."""
+        super().__init__(message, decision)
+        self.retry_after = retry_after
+
+
+class BreakerOpen(Denied):
+    """Calls like this failed too often; `retry_after` = until the next one is tried."""
+
+    def __init__(self, message: str, decision: Decision, retry_after: timedelta) -> None:
+        """`message` is for the agent, `decision` for the host."""
+        super().__init__(message, decision)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(Exception):
+    """The time of a call, or of the whole run, was over. `started` tells whether the tool was called: then it may have
+    acted, and may still be acting."""
+
+    def __init__(self, message: str, decision: Decision | None, *, started: bool) -> None:
+        """`message` is for the agent, `decision` for the host."""
+        super().__init__(message)
+        self.decision = decision
+        self.started = started

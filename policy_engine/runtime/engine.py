@@ -20,7 +20,7 @@ from policy_engine.runtime.details import FixedDetails
 from policy_engine.runtime.events import decide_event, decide_result
 from policy_engine.runtime.explaining import Explanation, explain_call
 from policy_engine.runtime.histories import Histories
-from policy_engine.runtime.ports import HistoryStore
+from policy_engine.runtime.ports.history import HistoryStore
 from policy_engine.runtime.trace.run import Run
 from policy_engine.semantics.artifact import CompiledPolicy
 from policy_engine.semantics.recording import Recordings

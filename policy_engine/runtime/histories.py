@@ -14,7 +14,7 @@ from policy_engine.base.limits import MAX_SCANNED_CALLS
 from policy_engine.base.request import Request
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.intake import Intake
-from policy_engine.runtime.ports import HistoryStore
+from policy_engine.runtime.ports.history import HistoryStore
 from policy_engine.runtime.trace.calls import CallRecord
 from policy_engine.semantics.artifact import CompiledHistory
 from policy_engine.semantics.evaluation import run_value

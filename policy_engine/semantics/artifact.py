@@ -165,15 +165,73 @@ class CompiledLadder:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CompiledWindow:
+    """Over which time a limit counts: the last `nanos` (sliding), a calendar `unit` in `zone`, a run, or at once."""
+
+    kind: OneOf["sliding", "calendar", "run", "at_once"]
+    nanos: int = 0
+    unit: OneOf["day", "week", "month"] | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledLimit:
+    """`to BOUND of AMOUNT … by KEYS`; without `of` each call counts one, with `distinct` each new value does.
+
+    `settles` = `of` reads what is known after the call, so that `reserve` is held before and the amount set after.
+    """
+
+    bound: Value
+    of: Value | None
+    distinct: bool
+    reserve: Value | None
+    settles: bool
+    window: CompiledWindow
+    by: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledTimeout:
+    """`after D`: the longest time of one attempt, of a run, or of the check of an event."""
+
+    after_nanos: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRetry:
+    """`up to N times backoff FIRST..LAST`: that many tries after the first; pauses grow from first to last."""
+
+    times: int
+    first_nanos: int
+    last_nanos: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledBreaker:
+    """`open after N failures in D probe after E`. One state for all the tools that the rule targets."""
+
+    failures: int
+    within_nanos: int
+    probe_nanos: int
+
+
+Execution: TypeAlias = CompiledLimit | CompiledTimeout | CompiledRetry | CompiledBreaker
+"""What a mediator has to do beside deciding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledRule:
     """One rule as it stands for one tool or event. Its condition sits in the plan's batch at the same index.
 
     `condition` is `when && !unless && …` with `let` expanded, and `param`, data and groups put in as literals; a rule
     without guards has the literal true. For `validate` it is the *failure*: guards hold and a requirement does not.
+    `execution` is what limit, timeout, retry and breaker ask of a mediator; the `ladder` of a limit is its `else escalate`.
     """
 
     id: str
-    kind: OneOf["allow", "deny", "escalate", "rewrite", "label", "declassify", "validate"]
+    kind: OneOf[
+        "allow", "deny", "escalate", "rewrite", "label", "declassify", "validate", "limit", "timeout", "retry", "breaker",
+    ]
     layer: int
     observe: bool
     condition: Expr
@@ -186,6 +244,7 @@ class CompiledRule:
     labels: tuple[str, ...] = ()
     paths: tuple[PlainPath, ...] = ()
     otherwise: CompiledOtherwise | None = None
+    execution: Execution | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,1 +1,1 @@
-"""Floor 5: where state is kept. Each store implements a port of `runtime/ports.py`."""
+"""Floor 5: where state is kept. Each store implements a port of `runtime/ports/`."""

@@ -13,7 +13,7 @@ MAX_KEPT_CALLS: Final = 1_000_000
 
 
 class MemoryHistory:
-    """Implements `runtime.ports.HistoryStore`. Give one to several policies to let them share what they saw."""
+    """Implements `runtime.ports.history.HistoryStore`. Give one to several policies to let them share what they saw."""
 
     def __init__(self) -> None:
         self._lock = Lock()

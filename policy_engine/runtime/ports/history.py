@@ -1,4 +1,4 @@
-"""What the runtime asks of the outside world. Implemented in `policy_engine/stores`, plugged in at `assembly`."""
+"""Calls kept across runs. Implemented in `policy_engine/stores`, plugged in at `assembly`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,166 @@
+"""What the audit holds: one shape for each kind of record. Written by the mediation, read by `audit` and `telemetry`.
+
+Every record has a kind, a moment (`at`, nanoseconds), a run and, where it is about a call, the call. The shapes here are
+its body: JSON-like, without any value that an agent, a user or a tool chose. Those are *payloads*, kept beside the chain:
+`args` (decided), `asked` (as the agent sent them, where they differ), `result`, `shown` (what the agent saw of it), `error`,
+`input`, `fields` (of an event), `principal`, `agent`, `context`, `approvals`, `recorded` (what functions of the host answered).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal as OneOf, NotRequired, TypeAlias, TypedDict
+
+RecordKind: TypeAlias = OneOf[
+    "run.begun", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode", "reload",
+    "checkpoint",
+]
+Cause: TypeAlias = OneOf["policy", "limit", "breaker", "deadline", "busy", "identity", "store", "engine"]
+"""Who refused: a rule or default; a limit; an open breaker; a time that was over; a tool with too many calls that never
+ended; a call id used twice; a store that failed; a fault of the engine."""
+Status: TypeAlias = OneOf["returned", "error", "timeout", "cancelled", "unknown"]
+
+
+class RunBegun(TypedDict):
+    """A run, or one that another run began (`parent`; `root` is the first)."""
+
+    parent: str | None
+    root: str
+    policy: str
+    mode: OneOf["enforce", "observe"]
+    agent: str | None
+    model: str | None
+    prompt_version: str | None
+    attended: bool
+    deadline: int | None
+
+
+class RunEnded(TypedDict):
+    """`completed`: an answer was given and passed, and the host did not say otherwise."""
+
+    completed: bool
+    cause: str | None
+    calls: int
+    duration: int
+
+
+class DecisionBody(TypedDict):
+    """The last decision about a call before it runs, or does not. `event` is the digest of the request, `state` that of
+    the run before it; `took` is nanoseconds by stage; `approvers` are the ids of those whose answers counted;
+    `tries` tells the number of earlier times the same call was decided (a resume)."""
+
+    tool: str
+    effect: str
+    rules: list[str]
+    cause: Cause
+    policy: str
+    event: str
+    state: str
+    enforced: bool
+    tries: int
+    observed: NotRequired[list[str]]
+    errors: NotRequired[list[list[str]]]
+    limits: NotRequired[list[list[Any]]]
+    approvers: NotRequired[list[str]]
+    instead: NotRequired[str]
+    wait: NotRequired[int]
+    took: NotRequired[dict[str, int]]
+
+
+class OutcomeBody(TypedDict):
+    """What came of a call that ran. `decision` is the digest of its decision record, `tries` the attempts made, `error` the
+    class of the failure, `effect` what the agent may see (`pass`, `redact`, `withhold` …), by `rules`."""
+
+    tool: str
+    status: Status
+    decision: str
+    tries: int
+    duration: int
+    cost: float
+    effect: str
+    rules: list[str]
+    policy: str
+    error: NotRequired[str]
+    observed: NotRequired[list[str]]
+    errors: NotRequired[list[list[str]]]
+    labels: NotRequired[list[list[Any]]]
+    spent: NotRequired[dict[str, float]]
+    took: NotRequired[dict[str, int]]
+
+
+class EventBody(TypedDict):
+    """An event and the decision about it. `name` is `@input`, `@step`, `@answer` …; `kind` that of a step."""
+
+    name: str
+    effect: str
+    rules: list[str]
+    cause: Cause
+    policy: str
+    event: str
+    state: str
+    enforced: bool
+    kind: NotRequired[str]
+    tokens: NotRequired[int]
+    cost: NotRequired[float]
+    tries: NotRequired[int]
+    observed: NotRequired[list[str]]
+    errors: NotRequired[list[list[str]]]
+    wait: NotRequired[int]
+    took: NotRequired[dict[str, int]]
+
+
+class PlanBody(TypedDict):
+    """The tools that the agent says it will call, in order."""
+
+    tools: list[str]
+
+
+class AskBody(TypedDict):
+    """People are asked (`queue`, `count`, until `expires`), or asked in the next tier."""
+
+    request: str
+    rule: str
+    queue: str
+    count: int
+    tier: int
+    expires: int
+
+
+class AnswerBody(TypedDict):
+    """Somebody answered, or nobody did (`silent`), or the request was withdrawn, or expired."""
+
+    request: str
+    rule: str
+    queue: str
+    answer: OneOf["approved", "refused", "silent", "withdrawn", "expired"]
+    approver: str | None
+    waited: int
+
+
+class BreakerBody(TypedDict):
+    """A breaker opened or closed."""
+
+    rule: str
+    state: OneOf["open", "closed"]
+
+
+class LeakBody(TypedDict):
+    """A sync call went on after its time was over; `abandoned` such calls of the tool run now."""
+
+    tool: str
+    abandoned: int
+
+
+class ModeBody(TypedDict):
+    """Somebody switched between enforcing and observing; `by` proved to be who they are."""
+
+    mode: OneOf["enforce", "observe"]
+    by: str
+    until: int | None
+
+
+class ReloadBody(TypedDict):
+    """A policy took the place of another, or failed to (`problem`)."""
+
+    before: str
+    after: str | None
+    problem: str | None

@@ -1,0 +1,45 @@
+"""The record of what was decided and what came of it. Implemented in `policy_engine/audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal as OneOf, Protocol
+
+from policy_engine.base.records import RecordKind
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that happened, see `base/records.py` for what each kind holds.
+
+    `at` is nanoseconds since the epoch. `body` is JSON-like and holds no values that agents, users or tools chose, but for
+    names; those are `payloads`, engine values by name, stored beside the chain as the operator chose: whole, masked, or not.
+    """
+
+    kind: RecordKind
+    at: int
+    run: str
+    call: str | None
+    body: Mapping[str, Any]
+    payloads: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AuditLog(Protocol):
+    """Keeps records in the order they come. Thread- and process-safe.
+
+    `durability` names what a record survives once `append` has returned: `memory` nothing, `process` the death of this
+    process, `fsync` the loss of power.
+    """
+
+    blocking: bool
+    durability: OneOf["memory", "process", "fsync"]
+
+    def append(self, record: Record) -> str:
+        """Keep a record; returns its digest (hex) once it is kept. Raises when it is not: then nothing may go on."""
+        ...
+
+    def keep_policy(self, digest: str, sources: Mapping[str, bytes], about: Mapping[str, Any]) -> None:
+        """Keep what a policy is made of, once, so that its decisions can be made again. `about` is JSON-like: how to load the
+        sources, and the tags of its rules."""
+        ...
