@@ -3,7 +3,11 @@
 Every record has a kind, a moment (`at`, nanoseconds), a run and, where it is about a call, the call. The shapes here are
 its body: JSON-like, without any value that an agent, a user or a tool chose. Those are *payloads*, kept beside the chain:
 `args` (decided), `asked` (as the agent sent them, where they differ), `result`, `shown` (what the agent saw of it), `error`,
-`input`, `fields` (of an event), `principal`, `agent`, `context`, `approvals`, `recorded` (what functions of the host answered).
+`input`, `fields` (of an event), `principal`, `agent`, `context`, `approvals`, `recorded` (what functions of the host answered),
+`salt` (of the digests `event` and `state` of a run, which nobody can guess values from once it is erased).
+
+`seen` is how many entries the run's trace held when something was decided, `entry` the number of the one that was made then:
+calls that run at the same time are decided again in that order.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ Status: TypeAlias = OneOf["returned", "error", "timeout", "cancelled", "unknown"
 
 
 class RunBegun(TypedDict):
-    """A run, or one that another run began (`parent`; `root` is the first)."""
+    """A run, or one that another run began (`parent`; `root` is the first). `deadline` is nanoseconds from its beginning; `task` is
+    the host's name of what is to be done: runs of the same task can be compared."""
 
     parent: str | None
     root: str
@@ -32,6 +37,7 @@ class RunBegun(TypedDict):
     prompt_version: str | None
     attended: bool
     deadline: int | None
+    task: NotRequired[str]
 
 
 class RunEnded(TypedDict):
@@ -57,6 +63,8 @@ class DecisionBody(TypedDict):
     state: str
     enforced: bool
     tries: int
+    seen: int
+    entry: int
     observed: NotRequired[list[str]]
     errors: NotRequired[list[list[str]]]
     limits: NotRequired[list[list[Any]]]
@@ -79,6 +87,8 @@ class OutcomeBody(TypedDict):
     effect: str
     rules: list[str]
     policy: str
+    seen: int
+    entry: int
     error: NotRequired[str]
     observed: NotRequired[list[str]]
     errors: NotRequired[list[list[str]]]
@@ -98,6 +108,8 @@ class EventBody(TypedDict):
     event: str
     state: str
     enforced: bool
+    seen: int
+    entry: int
     kind: NotRequired[str]
     tokens: NotRequired[int]
     cost: NotRequired[float]
