@@ -56,6 +56,11 @@ def show(diagnostics: Iterable[Diagnostic], form: Format, *, to_errors: bool = F
         print(f"{page}\n\n{summary(found)}", file=stream)
 
 
+def looked_in(paths: Sequence[Path]) -> str:
+    """Where was looked for files, in words: «here», «in rules»."""
+    return ", ".join("here" if path == Path() else f"in {path}" for path in paths)
+
+
 def files_in(paths: Sequence[Path], pattern: str) -> list[Path]:
     """The files themselves, and those under folders whose names end in `pattern`, sorted, hidden folders left out."""
     found: dict[Path, None] = {}

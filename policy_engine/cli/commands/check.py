@@ -14,7 +14,7 @@ from policy_engine.cli import terminal
 from policy_engine.cli.codes import BROKEN_INPUT
 from policy_engine.cli.exits import BROKEN, FINDINGS, stop
 from policy_engine.cli.options import Format, FormatOption, ParamOption, UnderOption, params_from
-from policy_engine.cli.policies import files_in, show, unreadable
+from policy_engine.cli.policies import files_in, looked_in, show, unreadable
 from policy_engine.diagnostics.model import Diagnostic
 
 
@@ -36,9 +36,10 @@ def check(
       policy check support.policy
     """
     params = params_from(param)
-    files = files_in(paths or [Path()], ".policy")
+    given = paths or [Path()]
+    files = files_in(given, ".policy")
     if not files:
-        stop("no .policy file here", suggestion="policy init")
+        stop(f"no .policy file {looked_in(given)}", suggestion="policy init")
     found: list[tuple[str, tuple[Diagnostic, ...]]] = []
     used: set[str] = set()
     for path in terminal.progress(files, "checking"):

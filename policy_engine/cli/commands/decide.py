@@ -73,7 +73,8 @@ def _print(data: dict[str, Any], form: Format) -> None:
         style = "good" if data["effect"] in _ALLOWED else "bad"
         about = " ".join(str(data[key]) for key in ("run", "call", "tool") if key in data)
         hint = f"hint: {data['hint']}" if data["hint"] else None
-        why = "; ".join(str(part) for part in (data["reason"], hint, data["detail"]) if part)
+        detail = None if data["detail"] and data["detail"] in data["reason"] else data["detail"]  # nothing is said twice
+        why = "; ".join(str(part) for part in (data["reason"], hint, detail) if part)
         terminal.say(f"{terminal.styled(style, data['effect']):<9} {terminal.safe(f'{about}  {why}'.strip())}")
     sys.stdout.flush()
 

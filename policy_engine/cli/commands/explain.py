@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -71,19 +72,19 @@ def _single(call: str) -> CallEntry:
 
 
 def _recorded(player: Player, calls: Path | None, line: int | None) -> CallEntry:
-    """The call on the asked line, after everything before it was played."""
+    """The call on the asked line, after everything before it was played; broken lines change nothing, as in `decide`."""
     try:
         with open(str(calls), "rb") as stream:
             for place, entry in read_lines(stream, str(calls)):
-                if isinstance(entry, str):
-                    stop(f"{place}: {entry}")
                 if place == f"{calls}:{line}":
+                    if isinstance(entry, str):
+                        stop(f"{place}: {entry}")
                     return _only_calls(entry, place)
-                player.play(entry)
+                if not isinstance(entry, str):
+                    with contextlib.suppress(EntryError):
+                        player.play(entry)
     except OSError as fault:
         stop(unreadable(str(calls), fault))
-    except EntryError as fault:
-        stop(f"{calls}: {fault}")
     stop(f"{calls} has no entry on line {line}")
 
 

@@ -18,7 +18,9 @@ from policy_engine.base.source import Source
 from policy_engine.cli import terminal
 from policy_engine.cli.exits import BROKEN, FINDINGS, stop
 from policy_engine.cli.options import Format, FormatOption
-from policy_engine.cli.policies import files_in, show, unreadable
+from policy_engine.cli.policies import files_in, looked_in, show, unreadable
+from policy_engine.compiler.analysis.draft import finding
+from policy_engine.compiler.analysis.reading import UNREADABLE_FILE, not_utf8, place_of
 from policy_engine.compiler.formatting.formatter import format_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError
 
@@ -32,7 +34,7 @@ def fmt(
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing; show what would change.")] = False,
     form: FormatOption = Format.text,
 ) -> None:
-    """Format policies in place. A file that does not parse stays as it is.
+    """Format policies in place. A file that does not parse or cannot be read stays as it is; the others are formatted.
 
     \b
     Example:
@@ -44,11 +46,14 @@ def fmt(
         return
     files = files_in(given, ".policy")
     if not files:
-        stop("no .policy file here", suggestion="policy init")
+        stop(f"no .policy file {looked_in(given)}", suggestion="policy init")
     changed: list[Path] = []
     faults: list[Diagnostic] = []
     for path in terminal.progress(files, "formatting"):
         before = _read(path)
+        if isinstance(before, Diagnostic):
+            faults.append(before)
+            continue
         try:
             after = format_policy(Source(str(path), before))
         except PolicyError as fault:
@@ -90,13 +95,15 @@ def _standard_input(form: Format) -> None:
         raise typer.Exit(BROKEN) from None
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> str | Diagnostic:
+    """The text of a file, or what is wrong with it: the other files are formatted all the same."""
+    place = place_of(str(path))
     try:
         return path.read_bytes().decode("utf-8")
     except OSError as fault:
-        stop(unreadable(path, fault))
+        return finding(UNREADABLE_FILE, unreadable(path, fault), place, effect="the file stays as it is")
     except UnicodeDecodeError as fault:
-        stop(f"{path}: byte {fault.start + 1} is not UTF-8 text", suggestion="save the file as UTF-8")
+        return not_utf8(str(path), fault, place)
 
 
 def _write(path: Path, text: str) -> None:
@@ -113,7 +120,7 @@ def _write(path: Path, text: str) -> None:
             os.unlink(name)
             raise
     except OSError as fault:
-        stop(unreadable(path, fault))
+        stop(f"{path} cannot be written: {(fault.strerror or type(fault).__name__).lower()}")
 
 
 def _show_difference(path: Path, before: str, after: str) -> None:

@@ -17,7 +17,7 @@ from policy_engine.cli.cases.playing import Failure, Verdict, play
 from policy_engine.cli.cases.reading import read_cases
 from policy_engine.cli.exits import BROKEN, FINDINGS, stop
 from policy_engine.cli.options import Format, FormatOption
-from policy_engine.cli.policies import files_in, show, unreadable
+from policy_engine.cli.policies import files_in, looked_in, show, unreadable
 from policy_engine.diagnostics.model import Diagnostic, PolicyError
 from policy_engine.diagnostics.render_json import diagnostic_data
 from policy_engine.diagnostics.render_text import summary
@@ -49,9 +49,10 @@ def test(
     Example:
       policy test rules/
     """
-    files = files_in([_cases_of(path) for path in paths or [Path()]], "cases.yaml")
+    given = paths or [Path()]
+    files = files_in([_cases_of(path) for path in given], "cases.yaml")
     if not files:
-        stop("no cases.yaml and no *.cases.yaml here", suggestion="policy init, which writes an example")
+        stop(f"no cases.yaml and no *.cases.yaml {looked_in(given)}", suggestion="policy init, which writes an example")
     played: list[_Played] = []
     faults: list[Diagnostic] = []
     for path in terminal.progress(files, "testing"):

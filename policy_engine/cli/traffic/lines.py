@@ -14,10 +14,20 @@ MAX_LINE_BYTES: Final = 32_000_000
 
 
 def read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[str, Entry | str]]:
-    """For each line that is not blank its place (`calls.jsonl:3`) and its entry, or what is wrong with it."""
+    """For each line that is not blank its place (`calls.jsonl:3`) and its entry, or what is wrong with it.
+
+    Where reading itself fails, the line it failed at is the last one.
+    """
     number = 0
-    while raw := stream.readline(MAX_LINE_BYTES + 1):
+    while True:
         number += 1
+        try:
+            raw = stream.readline(MAX_LINE_BYTES + 1)
+        except OSError as fault:
+            yield f"{name}:{number}", f"cannot be read: {(fault.strerror or type(fault).__name__).lower()}; nothing after it was"
+            return
+        if not raw:
+            return
         if len(raw) > MAX_LINE_BYTES:
             _skip_line(stream, raw)
             yield f"{name}:{number}", f"the line is longer than {MAX_LINE_BYTES} bytes"

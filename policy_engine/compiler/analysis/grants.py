@@ -40,7 +40,7 @@ def check_grants(draft: Draft) -> None:
                 effect="the policy is not loaded, and nothing is permitted",
                 suggestion="add a rule, for example: allow reading on crm.search",
             )  # fmt: skip
-        elif about_tools and default == "deny" and not allows:
+        elif about_tools and default == "deny" and not allows and not _broken(draft, layer):
             _report(draft, layer)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policy_engine.base.source import Source, Span
-from policy_engine.compiler.analysis.draft import Draft, Layer, LoadedFile
+from policy_engine.compiler.analysis.draft import Draft, Layer, LoadedFile, finding
 from policy_engine.compiler.language.parser import parse_policy
-from policy_engine.diagnostics.model import Code
+from policy_engine.diagnostics.model import Code, Diagnostic
 from policy_engine.semantics.ast.policy import UseRules
 
 UNREADABLE_FILE = Code(
@@ -85,12 +85,17 @@ def read_text(draft: Draft, reference: str, relative_to: str | None, span: Span)
     try:
         return canonical, Source(draft.resolver.display(canonical), raw.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as fault:
-        draft.report(
-            NOT_UTF8, f"{what} is not UTF-8 text: byte {fault.start} does not fit", span,
-            effect="the policy is not loaded, and nothing is permitted",
-            suggestion="save the file as UTF-8",
-        )  # fmt: skip
+        draft.collector.add(not_utf8(reference, fault, span))
         return None
+
+
+def not_utf8(reference: str, fault: UnicodeDecodeError, span: Span) -> Diagnostic:
+    """What to say of a file in another encoding; bytes and lines are counted from one."""
+    line = fault.object[: fault.start].count(b"\n") + 1
+    return finding(
+        NOT_UTF8, f"`{reference}` is not UTF-8 text: byte {fault.start + 1}, on line {line}, does not fit", span,
+        effect="the policy is not loaded, and nothing is permitted", suggestion="save the file as UTF-8",
+    )  # fmt: skip
 
 
 def place_of(reference: str) -> Span:

@@ -24,14 +24,18 @@ CODES = (UNUSED,)
 
 
 def check_unused(draft: Draft) -> None:
-    """Of the policy's own layer; layers above it may declare for others."""
+    """Of the policy's own layer; layers above it may declare for others.
+
+    After an error nobody knows what the policy would read: the rule that does may be the one that was lost.
+    """
+    lost = draft.collector.failed
     for tools in draft.layer_tools:
         read = set(tools.layer.read_names) | tools.layer.targets.used_groups
         for lets in tools.layer.lets.values():
             for let in lets:
                 if let.name.text not in read:
                     _check_body(tools, let)
-        if tools.layer.index == 0:
+        if tools.layer.index == 0 and not lost:
             _names(draft, tools.layer, read)
             _words(draft, tools.layer)
 

@@ -88,6 +88,7 @@ _REVERSED: Final = re.compile(r"\?\.(?![0-9])")
 _LOOK_BACK: Final = 3
 _WORD: Final = re.compile(r"\w+")
 _OPENING: Final = {")": "(", "]": "[", "}": "{"}
+_CLOSING: Final = {opening: closing for closing, opening in _OPENING.items()}
 _TOKENS: Final = re.compile(
     r"""(?<!\w)[bB]?[rR](?:\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|"[^"\n]*"?|'[^'\n]*'?)"""
     r"""|\"{3}(?:\\[\s\S]|[^\\])*?(?:\"{3}|\Z)|'{3}(?:\\[\s\S]|[^\\])*?(?:'{3}|\Z)"""
@@ -195,11 +196,17 @@ def _bracket(region: Span, at: int) -> Diagnostic | None:
                 )
             if text[opened[-1]] != _OPENING[sign]:
                 opening = Label(Span(region.source, opened[-1], opened[-1] + 1), "opens")
-                return Diagnostic(SYNTAX, f"`{text[opened[-1]]}` is closed by `{sign}`", (here, opening))
+                return Diagnostic(
+                    SYNTAX, f"`{text[opened[-1]]}` is closed by `{sign}`", (here, opening),
+                    suggestion=f"`{_CLOSING[text[opened[-1]]]}`, or another opening",
+                )  # fmt: skip
             opened.pop()
     if at >= region.end and opened and not re.search(r"[-+*/%<>=!&|?:.]\s*\Z", region.text):
         place = Span(region.source, opened[-1], opened[-1] + 1)
-        return Diagnostic(SYNTAX, f"`{place.text}` is never closed", (Label(place, "opens here"),))
+        return Diagnostic(
+            SYNTAX, f"`{place.text}` is never closed", (Label(place, "opens here"),),
+            suggestion=f"a closing `{_CLOSING[place.text]}`",
+        )  # fmt: skip
     return None
 
 

@@ -72,12 +72,49 @@ def test_a_file_without_permission_is_named(policy: Policy, tmp_path: Path) -> N
     assert result.exit_code == 2 and "a.policy" in result.output
 
 
+UNREADABLE = Path("/proc/self/mem")
+"""A file whose reading fails for everybody, root included."""
+
+
+@pytest.mark.skipif(not UNREADABLE.is_file(), reason="this system has no /proc/self/mem")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "a.policy"), ("check", "b.policy"), ("fmt", "a.policy"), ("test", "a.cases.yaml"),
+        ("decide", "a.policy", "--calls", "-"), ("decide", "b.policy", "--calls", "-"),
+        ("decide", "c.policy", "--calls", "a.policy"), ("explain", "a.policy", "--call", "{}"), ("plan", "a.policy"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_named(policy: Policy, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A policy, a schema, a recording or cases whose reading fails: said by name, exit 2, nothing allowed."""
+    for name in ("a.policy", "a.cases.yaml", "tools.json"):
+        (tmp_path / name).symlink_to(UNREADABLE)
+    (tmp_path / "b.policy").write_text('policy b\nuse tools "tools.json" as t\nallow x on t.read\n')
+    (tmp_path / "c.policy").write_text(GOOD)
+    result = policy(*command, input='{"tool": "t.read"}\n')
+    assert result.exit_code == 2 and '"effect": "allow"' not in result.stdout
+    assert any(name in result.output for name in ("a.policy", "a.cases.yaml", "tools.json"))
+    assert "itself failed" not in result.output and "Traceback" not in result.output
+
+
 @pytest.mark.parametrize("name", ["missing.policy", "folder.policy"])
 def test_a_path_that_is_no_file_is_named(policy: Policy, tmp_path: Path, name: str) -> None:
     """A missing file, or a folder without policies, exits 2."""
     (tmp_path / "folder.policy").mkdir()
     result = policy("check", name)
-    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert result.exit_code == 2 and name in result.output and "Traceback" not in result.output
+
+
+def test_what_the_lost_rule_read_is_not_called_unused(policy: Policy, tmp_path: Path) -> None:
+    """After a fault in a rule nobody knows what it would have read or allowed; once mended, what is unused is told."""
+    text = "policy p\nqueues ops\nallow x on t.read\nescalate y on t.read to ops{}\n"
+    (tmp_path / "a.policy").write_text(text.format(""))
+    broken = policy("check", "a.policy").output
+    assert "missing-within" in broken and "unused" not in broken
+    (tmp_path / "a.policy").write_text("policy p\nqueues ops, people\nalow x on t.read\ndeny z on t.read when true\n")
+    assert "nothing-granted" not in policy("check", "a.policy").output
+    (tmp_path / "a.policy").write_text(text.format(" within 1m").replace("queues ops", "queues ops, people"))
+    assert "the queue `people` is never used" in policy("check", "a.policy").output
 
 
 def test_a_circle_of_links_is_no_file(policy: Policy, tmp_path: Path) -> None:

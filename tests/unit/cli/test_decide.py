@@ -141,6 +141,8 @@ def test_a_person_can_read_it(policy: Policy, desk: Path) -> None:
     line = {"tool": "crm.delete_order", "args": {"id": "A7"}, "principal": PRINCIPAL}
     result = policy("decide", "support.policy", "--calls", "-", "--format", "text", input=_lines(line))
     assert result.stdout.startswith("deny") and result.stdout.strip().endswith("allow NAME on crm.delete_order")
+    unfit = policy("decide", "support.policy", "--calls", "-", "--format", "text", input=_lines({**line, "args": {"x": 1}}))
+    assert unfit.stdout.count("args.x") == 1, "nothing is said twice"
     line = {"tool": "crm.refund", "args": {"id": "A7", "amount": 900.0, "reason": "late"}, "principal": PRINCIPAL}
     result = policy("decide", "support.policy", "--calls", "-", "--format", "text", input=_lines(line))
     assert "; hint: args.amount at most 100; " in result.stdout

@@ -42,11 +42,14 @@ def test_a_recorded_line_is_explained_with_its_history(policy: Policy, tmp_path:
     )
     (tmp_path / "calls.jsonl").write_text(
         '{"run": "r", "tool": "t.read", "call": "1"}\n{"run": "r", "call": "1", "result": 1}\n'
+        '{"run": "r", "tool": "t.send"}\n{"tool": "t.read", "tool": "t.send"}\n{"run": "r", "call": "none", "result": 1}\n'
         '{"run": "r", "tool": "t.send"}\n'
     )
+    after = policy("explain", "a.policy", "--calls", "calls.jsonl", "--line", "6")
+    assert after.exit_code == 0, "lines that `decide` refuses on their own do not stand in the way"
     result = policy("explain", "a.policy", "--calls", "calls.jsonl", "--line", "3")
     assert result.exit_code == 0 and result.stdout.startswith("allow")
-    for line, words in (("2", "not a call"), ("9", "no entry")):
+    for line, words in (("2", "not a call"), ("9", "no entry"), ("4", "the key `tool` twice")):
         refused = policy("explain", "a.policy", "--calls", "calls.jsonl", "--line", line)
         assert refused.exit_code == 2 and words in refused.stderr
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 Policy = Callable[..., Result]
@@ -52,8 +55,26 @@ def test_a_file_that_does_not_parse_stays(policy: Policy, tmp_path: Path) -> Non
 
 
 def test_a_wrong_encoding_exits_2(policy: Policy, tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 are never rewritten."""
-    (tmp_path / "a.policy").write_bytes(b"policy p // \xff\n")
+    """Bytes that are no UTF-8 are never rewritten, `check` names the same byte, and the other files are formatted."""
+    (tmp_path / "a.policy").write_bytes(b"policy p\n// \xff\n")
+    (tmp_path / "b.policy").write_text(MESSY)
     result = policy("fmt")
-    assert result.exit_code == 2 and "UTF-8" in result.output
-    assert (tmp_path / "a.policy").read_bytes() == b"policy p // \xff\n"
+    assert result.exit_code == 2 and "UTF-8 text: byte 13, on line 2" in result.output
+    assert "UTF-8 text: byte 13, on line 2" in policy("check", "a.policy").output
+    assert (tmp_path / "a.policy").read_bytes() == b"policy p\n// \xff\n"
+    assert (tmp_path / "b.policy").read_text() != MESSY
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its own name, and it stays whole; nothing else is left behind."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", ".a.policy.tmp")
+
+    monkeypatch.setattr(os, "replace", full)
+    (tmp_path / "a.policy").write_text(MESSY)
+    result = policy("fmt")
+    assert result.exit_code == 2 and "a.policy cannot be written: no space left" in result.stderr
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.policy", MESSY)]
