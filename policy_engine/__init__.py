@@ -35,7 +35,7 @@ _HOMES = {
     "policy_engine.runtime.engine": ("Policy",),
     "policy_engine.runtime.trace.run": ("Run",),
     "policy_engine.semantics.schema.tools": ("ToolSchema",),
-    "policy_engine.stores.memory": ("MemoryHistory",),
+    "policy_engine.stores.memory.history": ("MemoryHistory",),
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from policy_engine.diagnostics.model import Diagnostic as Diagnostic, PolicyErro
 from policy_engine.runtime.engine import Policy as Policy
 from policy_engine.runtime.trace.run import Run as Run
 from policy_engine.semantics.schema.tools import ToolSchema as ToolSchema
-from policy_engine.stores.memory import MemoryHistory as MemoryHistory
+from policy_engine.stores.memory.history import MemoryHistory as MemoryHistory
 
 __version__: str
 

@@ -18,7 +18,7 @@ from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.ports.history import HistoryStore
 from policy_engine.semantics.schema.tools import ToolSchema
-from policy_engine.stores.memory import MemoryHistory
+from policy_engine.stores.memory.history import MemoryHistory
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 

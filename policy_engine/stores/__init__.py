@@ -1,1 +1,1 @@
-"""Floor 5: where state is kept. Each store implements a port of `runtime/ports/`."""
+"""Floor 5: where state is kept. Each store implements a port of `runtime/ports/`, in memory and in SQLite."""

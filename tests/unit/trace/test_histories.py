@@ -12,8 +12,8 @@ from policy_engine.assembly.loading import loads
 from policy_engine.base.limits import MAX_SCANNED_CALLS
 from policy_engine.base.request import Outcome, Principal, Request
 from policy_engine.base.values import Timestamp
-from policy_engine.stores import memory
-from policy_engine.stores.memory import MemoryHistory
+from policy_engine.stores.memory import history
+from policy_engine.stores.memory.history import MemoryHistory
 
 TEXT = """policy p
 history customer by args.customer for 30d
@@ -118,7 +118,7 @@ def test_more_than_may_be_scanned_or_kept_is_an_error(monkeypatch: pytest.Monkey
         store.put("p/customer", "text:c1", str(number), element, keep_nanos=10**18)
     assert [error.kind for error in refund(policy, "c1").errors] == ["too_costly"]
     assert refund(policy, "c2").allowed
-    monkeypatch.setattr(memory, "MAX_KEPT_CALLS", 10)
+    monkeypatch.setattr(history, "MAX_KEPT_CALLS", 10)
     assert refund(policy, "c2").allowed
     assert [error.kind for error in refund(policy, "c2").errors] == ["too_costly"]
 

@@ -1,4 +1,4 @@
-"""State kept in this process only: gone when it ends, and not shared with others. The default."""
+"""Calls kept across runs, in memory."""
 
 from __future__ import annotations
 

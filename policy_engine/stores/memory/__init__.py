@@ -1,0 +1,1 @@
+"""State kept in this process only: gone when it ends, and not shared with others. The default."""
