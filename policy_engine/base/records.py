@@ -25,8 +25,8 @@ Status: TypeAlias = OneOf["returned", "error", "timeout", "cancelled", "unknown"
 
 
 class RunBegun(TypedDict):
-    """A run, or one that another run began (`parent`; `root` is the first). `deadline` is nanoseconds from its beginning; `task` is
-    the host's name of what is to be done: runs of the same task can be compared."""
+    """A run, or one that another run began (`parent`; `root` is the first). `deadline` is nanoseconds from its beginning;
+    `task` is the host's name of what is to be done: runs of the same task can be compared."""
 
     parent: str | None
     root: str
@@ -41,18 +41,24 @@ class RunBegun(TypedDict):
 
 
 class RunEnded(TypedDict):
-    """`completed`: an answer was given and passed, and the host did not say otherwise."""
+    """`completed`: an answer was given and passed, and the host did not say otherwise. `parent` as in `RunBegun`: a task is a
+    run without one."""
 
     completed: bool
     cause: str | None
     calls: int
     duration: int
+    parent: NotRequired[str | None]
 
 
 class DecisionBody(TypedDict):
     """The last decision about a call before it runs, or does not. `event` is the digest of the request, `state` that of
     the run before it; `took` is nanoseconds by stage; `approvers` are the ids of those whose answers counted;
-    `tries` tells the number of earlier times the same call was decided (a resume)."""
+    `tries` tells the number of earlier times the same call was decided (a resume).
+
+    `event` leaves out the host's id of the call and the moment: the same request made again has the same, which is how a
+    loop is seen. `hinted`: the agent was told the nearest call that would pass. `wait` (nanoseconds): how long it was told to
+    wait."""
 
     tool: str
     effect: str
@@ -65,6 +71,7 @@ class DecisionBody(TypedDict):
     tries: int
     seen: int
     entry: int
+    hinted: NotRequired[bool]
     observed: NotRequired[list[str]]
     errors: NotRequired[list[list[str]]]
     limits: NotRequired[list[list[Any]]]

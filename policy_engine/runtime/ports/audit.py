@@ -43,3 +43,11 @@ class AuditLog(Protocol):
         """Keep what a policy is made of, once, so that its decisions can be made again. `about` is JSON-like: how to load the
         sources, and the tags of its rules."""
         ...
+
+
+class Watcher(Protocol):
+    """Is told every record once it is kept: live metrics, telemetry. Thread-safe; must not wait, and should not raise."""
+
+    def on_record(self, record: Record) -> None:
+        """Something was kept."""
+        ...
