@@ -29,6 +29,15 @@ class RuleError:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """One step of a ladder: `count` people of `queue` must approve within `within`."""
+
+    queue: str
+    count: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A person must answer before the call may pass; one for each rule that asks, with its tier in force.
 
@@ -44,6 +53,10 @@ class Ask:
     detail: str | None
     binding: str = ""
     """The digest without the expiry: the same for the same question, however often it is asked."""
+    because: str | None = None
+    """What the rule says to the agent."""
+    later: tuple[Tier, ...] = ()
+    """The tiers that follow if nobody answers."""
 
 
 @dataclass(frozen=True, slots=True)

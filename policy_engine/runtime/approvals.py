@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal as OneOf
+from typing import Any, Final, Literal as OneOf
 
 import orjson
 
-from policy_engine.base.decision import Ask
+from policy_engine.base.decision import Ask, Tier
 from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval
 from policy_engine.base.values import Timestamp, datetime_of, timestamp_of
@@ -26,6 +26,9 @@ from policy_engine.semantics.evaluation import run_value
 
 USER_QUEUE = "user"
 """The reserved queue: the human of this conversation."""
+
+TO_USE: Final = timedelta(minutes=1)
+"""How long an answer of the last moment still counts: somebody has to see it, and decide again."""
 
 
 def canonical(value: Any) -> bytes:
@@ -59,6 +62,11 @@ def digest_of(tool: str, args: Any, principal: Any, rule: CompiledRule, expires:
     return hashlib.sha256(canonical([tool, args, principal, fingerprint(rule), moment])).hexdigest()
 
 
+def binding_of(tool: str, args: Any, principal: Any, rule: CompiledRule) -> str:
+    """The same without the time (SHA-256, hex): equal for the same question, whenever it is asked."""
+    return hashlib.sha256(canonical([tool, args, principal, fingerprint(rule)])).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where one escalation stands: met, refused, waiting for `ask`, or ended in silence with `otherwise`."""
@@ -79,7 +87,7 @@ class Desk:
     attended: bool
     approvals: Sequence[Approval]
     admits: Callable[[CompiledTier, dict[str, Any]], bool]
-    detail_of: Callable[[CompiledRule], str | None]
+    note_of: Callable[[CompiledRule, str], str | None]
 
     def standing(self, rule: CompiledRule) -> Standing:
         """Climb the rule's ladder: each tier is met, refused, waiting, or silent, which leads to the next."""
@@ -104,10 +112,10 @@ class Desk:
         return Standing("silent", otherwise=ladder.otherwise)
 
     def _counts(self, approval: Approval, rule: CompiledRule) -> bool:
-        """Whether the answer is about this very call and rule, and still in time."""
+        """Whether the answer is about this very call and rule, and still in time. Silence is not undone by time."""
         if approval.rule != rule.id or not isinstance(approval.expires, datetime) or approval.expires.tzinfo is None:
             return False
-        if self.now > timestamp_of(approval.expires):
+        if approval.answer != "silent" and self.now > timestamp_of(approval.expires):
             return False
         return approval.digest == digest_of(self.tool, self.args, self.principal, rule, approval.expires)
 
@@ -126,13 +134,23 @@ class Desk:
 
     def _ask(self, rule: CompiledRule, tier: CompiledTier, ladder: CompiledLadder) -> Ask:
         total = sum(step.within_nanos for step in ladder.tiers)
-        expires = datetime_of(self.now) + timedelta(microseconds=total // 1000)
+        expires = datetime_of(self.now) + timedelta(microseconds=total // 1000) + TO_USE
+        after = next(index for index, step in enumerate(ladder.tiers) if step is tier) + 1
         return Ask(
-            rule=rule.id, queue=tier.queue, count=tier.count,
-            within=timedelta(microseconds=tier.within_nanos // 1000),
-            digest=digest_of(self.tool, self.args, self.principal, rule, expires),
-            expires=expires, detail=self.detail_of(rule),
+            rule=rule.id, queue=tier.queue, count=tier.count, within=_within(tier),
+            digest=digest_of(self.tool, self.args, self.principal, rule, expires), expires=expires,
+            detail=self.note_of(rule, "detail"), because=self.note_of(rule, "because"),
+            binding=binding_of(self.tool, self.args, self.principal, rule),
+            later=tuple(
+                Tier(step.queue, step.count, _within(step))
+                for step in ladder.tiers[after:]
+                if step.queue != USER_QUEUE or self.attended
+            ),
         )  # fmt: skip
+
+
+def _within(tier: CompiledTier) -> timedelta:
+    return timedelta(microseconds=tier.within_nanos // 1000)
 
 
 def desk_for(
@@ -150,11 +168,11 @@ def desk_for(
         except (EvaluationError, MisfitError):
             return False
 
-    def detail_of(rule: CompiledRule) -> str | None:
-        notes = joined([rule], "detail", core.namespace, scene.args, scene.principal, environment)
+    def note_of(rule: CompiledRule, note: str) -> str | None:
+        notes = joined([rule], note, core.namespace, scene.args, scene.principal, environment)
         return "; ".join(notes) or None
 
     return Desk(
         tool=subject, args=bound, principal=scene.principal, now=environment.now, attended=environment.attended,
-        approvals=approvals, admits=admits, detail_of=detail_of,
+        approvals=approvals, admits=admits, note_of=note_of,
     )  # fmt: skip

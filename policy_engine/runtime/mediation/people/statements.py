@@ -1,0 +1,35 @@
+"""The exact bytes that an approver signs: which question, what they saw of it, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from policy_engine.runtime.approvals import canonical
+from policy_engine.runtime.mediation.people.rendering import digest_of_shown
+from policy_engine.runtime.ports.approvals import Answer, Question
+
+_HEAD: Final = b"policy-engine: an answer to a question, form 1\n"
+"""Tells these statements from whatever else somebody may sign with the same key."""
+
+Verify: TypeAlias = Callable[[str, str, bytes, bytes], Mapping[str, Any] | None]
+"""`verify(approver, queue, statement, signature)`: the `approver` record of who signed it, if they may answer in the queue."""
+Seal: TypeAlias = Callable[[bytes], bytes]
+"""A mark that only the host can make, for answers of the user of a conversation, who has no key."""
+
+
+def statement_of(question: Question, answer: Answer) -> bytes:
+    """What `answer.signature` is a signature of. `answer.signature` itself and the id of the row count for nothing."""
+    return _HEAD + canonical({
+        "question": question.id,
+        "rule": question.rule,
+        "digest": question.digest,
+        "expires": question.expires,
+        "shown": digest_of_shown(question.shown),
+        "queue": answer.queue,
+        "answer": answer.answer,
+        "approver": answer.approver,
+        "at": answer.at,
+        "record": dict(answer.record),
+        "reason": answer.reason,
+    })  # fmt: skip
