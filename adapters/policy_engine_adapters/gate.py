@@ -24,6 +24,11 @@ ContextOrAsk: TypeAlias = Mapping[str, Any] | Callable[..., Mapping[str, Any]]
 Approvals: TypeAlias = Callable[[Request], Sequence[Approval]]
 """Gives the answers that people have given about a call so far."""
 
+_NEEDS_A_MEDIATOR = (
+    "this policy has limits, timeouts, retries or breakers, and deciding alone keeps none of them: "
+    "give a Mediator of the policy instead of the policy"
+)
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -47,7 +52,12 @@ class Gate:
         context: ContextOrAsk | None = None,
         approvals: Approvals | None = None,
     ) -> None:
-        """`principal`, `agent` and `context` are values, or functions of what the framework knows, asked each time."""
+        """`principal`, `agent` and `context` are values, or functions of what the framework knows, asked each time.
+
+        Raises `ValueError` for a policy that needs a mediator: nobody here would count its limits.
+        """
+        if policy.mediated:
+            raise ValueError(_NEEDS_A_MEDIATOR)
         self.policy = policy
         self._principal = principal
         self._agent = agent

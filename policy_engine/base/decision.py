@@ -86,7 +86,8 @@ class Reserve:
 
     `keys` are what it is counted by, each as text that names kind and value (`text:u1`, `number:7`), so that no two
     values meet. `item` is the value that `of distinct` counts, in the same form: it takes `amount` only where it is new.
-    `settles` = what was really used is known after the call only; `Policy.settle` tells it.
+    `settles` = what was really used is known after the call only; `Policy.bounds.settle` tells it. `observe` = it is
+    counted, and nobody is refused when it is over: only told.
     """
 
     rule: str
@@ -96,11 +97,12 @@ class Reserve:
     window: Window
     item: str | None = None
     settles: bool = False
+    observe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """The longest time one attempt may take."""
+    """The longest time one attempt may take. The shortest of all that apply; `observe timeout` makes none."""
 
     rule: str
     after: timedelta
@@ -229,6 +231,24 @@ class Decision(_Fields):
         made.__class__ = cls  # from now on nothing can be assigned
         return made  # type: ignore[no-any-return]
 
+    def with_bounds(
+        self, obligations: tuple[Obligation, ...], observed: tuple[str, ...], details: DecisionDetails | None = None
+    ) -> Decision:
+        """The same decision with these obligations, observed rules and details instead; for the engine's own use."""
+        return Decision(
+            self.effect, self.phase, self.tool, args=self._args, rules=self._rules, details=details or self._details,
+            policy_digest=self.policy_digest, observed=observed, obligations=obligations,
+            degradation=self.degradation, result=self._result, recorded=self.recorded,
+        )  # fmt: skip
+
+    def with_degradation(self, degradation: Degradation) -> Decision:
+        """The same decision as one that stands in for another; for the engine's own use."""
+        return Decision(
+            self.effect, self.phase, self.tool, args=self._args, rules=self._rules, details=self._details,
+            policy_digest=self.policy_digest, observed=self.observed, obligations=self.obligations,
+            degradation=degradation, result=self._result, recorded=self.recorded,
+        )  # fmt: skip
+
     def with_recorded(self, recorded: tuple[Recorded, ...]) -> Decision:
         """The same decision with what was recorded while it was made; for the engine's own use."""
         return Decision(
@@ -302,6 +322,16 @@ class Decision(_Fields):
     def asks(self) -> tuple[Ask, ...]:
         """Those of the obligations that ask a person."""
         return tuple(obligation for obligation in self.obligations if isinstance(obligation, Ask))
+
+    @property
+    def reserves(self) -> tuple[Reserve, ...]:
+        """Those of the obligations that hold an amount of a limit."""
+        return tuple(obligation for obligation in self.obligations if isinstance(obligation, Reserve))
+
+    @property
+    def timeout(self) -> Timeout | None:
+        """The obligation to end what takes too long, if there is one."""
+        return next((one for one in self.obligations if isinstance(one, Timeout)), None)
 
     @property
     def labels(self) -> tuple[Label, ...]:

@@ -20,7 +20,13 @@ from policy_engine.base.values import Timestamp, datetime_of, timestamp_of
 from policy_engine.runtime.core import Core
 from policy_engine.runtime.details import Scene
 from policy_engine.runtime.messages import joined
-from policy_engine.semantics.artifact import CompiledLadder, CompiledOtherwise, CompiledRule, CompiledTier
+from policy_engine.semantics.artifact import (
+    CompiledLadder,
+    CompiledLimit,
+    CompiledOtherwise,
+    CompiledRule,
+    CompiledTier,
+)
 from policy_engine.semantics.ast.expressions import shape
 from policy_engine.semantics.evaluation import run_value
 
@@ -53,7 +59,14 @@ def fingerprint(rule: CompiledRule) -> str:
         [tier.count, tier.queue, tier.within_nanos, repr(shape(tier.where.expression)) if tier.where else None]
         for tier in (rule.ladder.tiers if rule.ladder else ())
     ]
-    return hashlib.sha256(canonical([rule.id, repr(shape(rule.condition)), tiers])).hexdigest()
+    asked: list[Any] = [rule.id, repr(shape(rule.condition)), tiers]
+    limit = rule.execution
+    if isinstance(limit, CompiledLimit):
+        window = limit.window
+        values = [limit.bound, limit.of, limit.reserve, *limit.by]
+        asked.append([repr(shape(value.expression)) if value else None for value in values])
+        asked.append([limit.distinct, window.kind, window.nanos, window.unit, window.zone])
+    return hashlib.sha256(canonical(asked)).hexdigest()
 
 
 def digest_of(tool: str, args: Any, principal: Any, rule: CompiledRule, expires: datetime) -> str:

@@ -11,6 +11,7 @@ from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Request
 from policy_engine.runtime import degradation
 from policy_engine.runtime.approvals import Standing, desk_for
+from policy_engine.runtime.bounds.reserving import bounded
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
 from policy_engine.runtime.details import FixedDetails, Scene, errors_of, notes_of
 from policy_engine.runtime.hints import call_hint
@@ -217,6 +218,16 @@ class _Call:
     ) -> Decision:
         scene = self.scene
         _ = scene.environment.now  # fixed now, so that words worked out later speak of this moment
+        if effect != "deny" and self.ready.bounded:
+            found = bounded(self.core.namespace, self.ready, scene)
+            if found.observed:
+                self.observed = tuple(sorted({*self.observed, *found.observed}))
+            if found.refusing:
+                self.masks += found.masks
+                return self._deny(found.refusing, found.faults)
+            self.masks[:0] = found.masks  # the last one is what hints are found in
+            self.faults = found.faults
+            obligations += found.obligations
         self.effect = effect
         self.decided = decided
         return Decision(

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final, cast
 
-from policy_engine.base.decision import RuleError
+from policy_engine.base.decision import RuleError, Timeout, Window
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.lazily import Lazily
 from policy_engine.base.values import Timestamp
@@ -19,7 +20,16 @@ from policy_engine.runtime.intake import Intake
 from policy_engine.runtime.judging import Judge
 from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.activation import Names
-from policy_engine.semantics.artifact import CompiledPolicy, CompiledRule, EventPlan, Section, ToolPlan
+from policy_engine.semantics.artifact import (
+    NO_RULES,
+    CompiledLimit,
+    CompiledPolicy,
+    CompiledRule,
+    CompiledTimeout,
+    EventPlan,
+    Section,
+    ToolPlan,
+)
 from policy_engine.semantics.evaluation import batch_errors, interpreted
 from policy_engine.semantics.index.masks import bits_of
 from policy_engine.semantics.linking import link
@@ -88,15 +98,35 @@ def rule_error(rule: CompiledRule, error: EvaluationError) -> RuleError:
     return RuleError(rule.id, error.kind, error.message, str(rule.span))
 
 
+_NO_STAGE: Final = Stage(NO_RULES, None)
+
+
+def _window(rule: CompiledRule) -> Window:
+    window = cast(CompiledLimit, rule.execution).window
+    return Window(window.kind, window.nanos, window.unit, window.zone)
+
+
+def _timeout(rule: CompiledRule) -> Timeout:
+    nanos = cast(CompiledTimeout, rule.execution).after_nanos
+    return Timeout(rule.id, timedelta(microseconds=nanos // 1000))
+
+
 @dataclass(frozen=True, slots=True)
 class ReadyPlan:
-    """A tool or event, ready to run."""
+    """A tool or event, ready to run. `windows` are those of the limits in their order, `times` the timeouts in theirs;
+    `bounded` = there is any of either."""
 
     plan: ToolPlan | EventPlan
     rewrites: Stage
     decide: Stage
     result: Stage
     judge: Judge
+    limits: Stage
+    timeouts: Stage
+    errors: Stage
+    windows: tuple[Window, ...]
+    times: tuple[Timeout, ...]
+    bounded: bool
 
 
 class Core:
@@ -119,10 +149,17 @@ class Core:
         return other
 
     def _ready(self, plan: ToolPlan | EventPlan, *, grants_needed: bool) -> ReadyPlan:
+        limits, timeouts = plan.limits.rules, plan.timeouts.rules
         return ReadyPlan(
             plan, self._stage(plan.rewrites), self._stage(plan.decide), self._stage(plan.result),
             Judge(plan.decide, self.policy.layers, grants_needed=grants_needed),
+            limits=self._stage(plan.limits), timeouts=self._stage(plan.timeouts),
+            errors=self._stage(plan.errors if isinstance(plan, ToolPlan) else NO_RULES),
+            windows=tuple(_window(rule) for rule in limits), times=tuple(_timeout(rule) for rule in timeouts),
+            bounded=bool(limits or timeouts),
         )  # fmt: skip
 
     def _stage(self, section: Section) -> Stage:
-        return Stage(section, self.namespace[section.batch.function] if section.rules else None)
+        if not section.rules:
+            return _NO_STAGE
+        return Stage(section, self.namespace[section.batch.function])

@@ -14,6 +14,7 @@ from policy_engine.base.decision import Decision, Effect, Phase, Recorded, RuleE
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp
+from policy_engine.runtime.bounds.mediating import Bounds
 from policy_engine.runtime.calls import decide_call
 from policy_engine.runtime.core import Core
 from policy_engine.runtime.details import FixedDetails
@@ -45,6 +46,7 @@ class Policy:
             self._histories = Histories(compiled.histories, history, core.namespace, core.intake)
             core.folds.history = self._histories.read
         self._records = records
+        self._bounds = Bounds(core, self._begin, self._view, self._fault)
 
     @property
     def name(self) -> str:
@@ -65,6 +67,16 @@ class Policy:
     def compiled(self) -> CompiledPolicy:
         """The compiled form, for tools that look at rules (`testing`, `explain`). Read only."""
         return self._core.policy
+
+    @property
+    def mediated(self) -> bool:
+        """Whether some rule is a limit, timeout, retry or breaker: deciding alone does not keep those, a `Mediator` does."""
+        return self._core.policy.mediated
+
+    @property
+    def bounds(self) -> Bounds:
+        """What a mediator asks about limits, time, failures and breakers."""
+        return self._bounds
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -163,10 +175,13 @@ class Policy:
         view = run.snapshot()
         return view, [approval for approval in approvals if not view.used(approval)] if approvals else approvals
 
-    def _begin(self, recorded: Sequence[Recorded] | None) -> tuple[Core, Recordings | None]:
+    def _begin(
+        self, recorded: Sequence[Recorded] | None, known: Sequence[Recorded] = ()
+    ) -> tuple[Core, Recordings | None]:
+        """`known`: what was recorded before about the same call, and is not asked again."""
         if not self._records:
             return self._core, None
-        recordings = Recordings(recorded)
+        recordings = Recordings(known, more=True) if recorded is None else Recordings(recorded)
         return self._core.recording(recordings), recordings
 
     def _fault(self, effect: Effect, phase: Phase, name: str, fault: Exception) -> Decision:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, cast
 
-from policy_engine.base.decision import Ask, Decision, RuleError
-from policy_engine.base.errors import MisfitError
+from policy_engine.base.decision import Ask, Decision, Degradation, Effect, RuleError
+from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import duration_of
+from policy_engine.runtime import degradation
 from policy_engine.runtime.approvals import Desk, desk_for
+from policy_engine.runtime.bounds.reserving import bounded
+from policy_engine.runtime.bounds.scenes import EVENT_ROOTS
 from policy_engine.runtime.calls import said_of_misfit
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
-from policy_engine.runtime.details import FixedDetails, RuleDetails, Scene, no_hint
+from policy_engine.runtime.details import FixedDetails, RuleDetails, Scene, errors_of, no_hint
 from policy_engine.runtime.intake import plain
 from policy_engine.runtime.outputs import Output
 from policy_engine.runtime.rewriting import RewriteFailed, rewrite
 from policy_engine.semantics.artifact import CompiledRule
-
-EVENT_ROOTS = {
-    "@input": "input", "@step": "step", "@answer": "answer", "@run": "run", "@delegate": "delegate",
-    "@resource": "resource", "@prompt": "prompt",
-}  # fmt: skip
-"""The name under which an event's fields are read."""
 
 
 def decide_result(
@@ -74,7 +71,7 @@ def decide_event(core: Core, event: Event, view: Any | None, approvals: Sequence
     seen = _Seen.of(ready.decide, scene)
     stopped = _stopped(core, ready, event.name, scene, desk, seen)
     if stopped is not None:
-        return stopped
+        return _held(core, ready, scene, stopped)
     changes = _Seen.of(ready.rewrites, scene)
     seen = seen.and_then(changes)
     unsure = tuple(ready.rewrites.failed(changes.mask))
@@ -92,7 +89,21 @@ def decide_event(core: Core, event: Event, view: Any | None, approvals: Sequence
     output.observed = seen.observed
     output.effects.extend(("redact", rule) for rule in rules)
     output.faults.extend(seen.errors)
-    return output.decide("event", event.name)
+    return _held(core, ready, scene, output.decide("event", event.name))
+
+
+def _held(core: Core, ready: ReadyPlan, scene: Scene, decision: Decision) -> Decision:
+    """The decision with what limits and timeouts demand of an event that passes or is asked about."""
+    if not ready.bounded or decision.effect not in ("pass", "redact", "escalate"):
+        return decision
+    found = bounded(core.namespace, ready, scene)
+    observed = tuple(sorted({*decision.observed, *found.observed}))
+    if found.refusing:
+        errors = (*decision.errors, *errors_of(found.masks, scene, found.faults))
+        return _answer(core, decision.tool, scene, "deny", found.refusing, (), _Seen(0, observed, errors))
+    details = cast(RuleDetails, decision.details)
+    details = replace(details, masks=(*details.masks, *found.masks), faults=(*details.faults, *found.faults))
+    return decision.with_bounds((*decision.obligations, *found.obligations), observed, details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +132,11 @@ def _stopped(
         return _answer(core, name, scene, "deny", verdict.deciding, (), seen)
     if verdict.effect == "escalate":
         standings = [(rule, desk.standing(rule)) for rule in verdict.asks]
-        refused = tuple(rule for rule, standing in standings if standing.kind in ("refused", "silent"))
-        if refused:
-            return _answer(core, name, scene, "deny", refused, (), seen)
+        ended = tuple(rule for rule, standing in standings if standing.kind in ("refused", "silent"))
+        if ended:
+            refused = any(standing.kind == "refused" for _, standing in standings)
+            silent = [(rule, standing.otherwise) for rule, standing in standings if standing.kind == "silent"]
+            return _ended(core, name, scene, ended, (ended[0], None) if refused else degradation.strictest(silent), seen)
         asks = tuple(standing.ask for _, standing in standings if standing.ask is not None)
         if asks:
             waiting = tuple(rule for rule, standing in standings if standing.kind == "waiting")
@@ -131,13 +144,32 @@ def _stopped(
     return None
 
 
-def _answer(
-    core: Core, name: str, scene: Scene, effect: Any, rules: tuple[CompiledRule, ...], asks: tuple[Ask, ...], seen: _Seen
+def _ended(
+    core: Core, name: str, scene: Scene, rules: tuple[CompiledRule, ...], ending: degradation.Ending, seen: _Seen
 ) -> Decision:
+    """A ladder ended: refuse, or reply where its `else` says so and nobody refused."""
+    rule, otherwise = ending
+    if otherwise is None or otherwise.kind != "reply":  # an event cannot become another one
+        return _answer(core, name, scene, "deny", rules, (), seen)
+    try:
+        instead = degradation.worked_out(core.namespace, rule, otherwise, scene)
+    except EvaluationError as fault:
+        return _answer(core, name, scene, "deny", rules, (), replace(seen, errors=(*seen.errors, rule_error(rule, fault))))
+    return _answer(core, name, scene, "reply", rules, (), seen, instead)
+
+
+_FALLBACKS: Final = {"escalate": "a person must approve this first", "reply": "this was replaced"}
+"""What is said where no deciding rule has a `because`; a refusal has its own words."""
+
+
+def _answer(
+    core: Core, name: str, scene: Scene, effect: Effect, rules: tuple[CompiledRule, ...], asks: tuple[Ask, ...],
+    seen: _Seen, instead: Degradation | None = None,
+) -> Decision:  # fmt: skip
     ids = tuple(sorted({rule.id for rule in rules}))
-    fallback = "a person must approve this first" if effect == "escalate" else "this is not permitted"
+    fallback = _FALLBACKS.get(effect, "this is not permitted")
     details = RuleDetails(core, scene, rules, fallback, (f"{effect} {', '.join(ids)}",), (), no_hint, seen.errors)
     return Decision(
         effect, "event", name, args=None, rules=ids, details=details, policy_digest=core.policy.digest,
-        observed=tuple(sorted(set(seen.observed))), obligations=asks,
+        observed=tuple(sorted(set(seen.observed))), obligations=asks, degradation=instead,
     )  # fmt: skip

@@ -56,6 +56,8 @@ def explain_call(core: Core, request: Request, view: Any | None, approvals: Sequ
     before = Scene(original, scene.principal, scene.environment)
     rules = [_explained(core, ready.rewrites, rule, before) for rule in ready.rewrites.section.rules]
     rules += [_explained(core, ready.decide, rule, scene) for rule in ready.decide.section.rules]
+    for stage in (ready.limits, ready.timeouts):
+        rules += [_explained(core, stage, rule, scene) for rule in stage.section.rules]
     return Explanation(decision, tuple(rules), defaults)
 
 

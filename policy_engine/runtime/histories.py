@@ -14,11 +14,11 @@ from policy_engine.base.limits import MAX_SCANNED_CALLS
 from policy_engine.base.request import Request
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.intake import Intake
+from policy_engine.runtime.keys import key_text
 from policy_engine.runtime.ports.history import HistoryStore
 from policy_engine.runtime.trace.calls import CallRecord
 from policy_engine.semantics.artifact import CompiledHistory
 from policy_engine.semantics.evaluation import run_value
-from policy_engine.semantics.operations import NUMBERS, spoken_type
 
 
 class Histories:
@@ -72,15 +72,3 @@ class Histories:
             message = f"more than {MAX_SCANNED_CALLS} calls are kept of this key, the most a condition may scan"
             raise EvaluationError("too_costly", message)
         return {"calls": [one for one in found if one["outcome"] == "returned"], "attempts": found}
-
-
-def key_text(value: Any) -> str:
-    """A key as text, the same for equal values; raises `EvaluationError` for what is no text, number or truth value."""
-    kind = type(value)
-    if kind is str:
-        return f"text:{value}"
-    if kind is bool:
-        return f"bool:{value}"
-    if kind in NUMBERS and value == value:
-        return f"number:{int(value)}" if value == value // 1 and abs(value) < 2**63 else f"number:{value!r}"
-    raise EvaluationError("no_such_overload", f"a history is kept by text, number or truth value, not by {spoken_type(value)}")

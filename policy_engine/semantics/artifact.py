@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any, ClassVar, Literal as OneOf, TypeAlias
+from typing import Any, ClassVar, Final, Literal as OneOf, TypeAlias
 
 from policy_engine.base.source import Span
 from policy_engine.semantics.ast.expressions import Expr
@@ -255,12 +255,17 @@ class Section:
     batch: Batch
 
 
+NO_RULES: Final = Section((), Batch((), (), ""))
+"""The one empty section. Its batch names no function."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ToolPlan:
     """Everything the runtime needs for one tool.
 
     `input` None = no schema: any arguments within the limits. `rewrites` act on `args` before `decide`
-    (allow, deny, escalate); `result` holds validate, label, declassify and rewrites of `result`.
+    (allow, deny, escalate); `result` holds validate, label, declassify and rewrites of `result`. A call that passes is
+    held to `limits` and `timeouts`; one that failed is judged by `errors` (retry, breaker).
     """
 
     name: str
@@ -270,16 +275,24 @@ class ToolPlan:
     rewrites: Section
     decide: Section
     result: Section
+    limits: Section = NO_RULES
+    timeouts: Section = NO_RULES
+    errors: Section = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPlan:
-    """The same for an event such as `@answer`: `rewrites` of its fields, `decide` (deny, escalate), `result` (validate …)."""
+    """The same for an event such as `@answer`: `rewrites` of its fields, `decide` (deny, escalate), `result` (validate …).
+
+    The timeouts of `@run` bound the run, those of another event the time in which it is decided.
+    """
 
     name: str
     rewrites: Section
     decide: Section
     result: Section
+    limits: Section = NO_RULES
+    timeouts: Section = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -368,7 +381,8 @@ class CompiledPolicy:
     """A whole policy with its layers. `code` defines every generated function; `constants` is the namespace it runs in.
 
     `records` maps principal, context, agent, approver to the records each declared shape demands (a value must fit
-    all). `digest` is the SHA-256 (hex) of all sources, data, schemas, params and the engine's version.
+    all). `digest` is the SHA-256 (hex) of all sources, data, schemas, params and the engine's version. `mediated` = some
+    rule is a limit, timeout, retry or breaker, which deciding alone does not keep.
     """
 
     name: str
@@ -385,3 +399,4 @@ class CompiledPolicy:
     constants: Mapping[str, Any]
     folds: FoldPlan = FoldPlan()
     histories: tuple[CompiledHistory, ...] = ()
+    mediated: bool = False

@@ -16,15 +16,16 @@ from policy_engine.base.values import inward, outward
 
 
 class Recordings:
-    """The recordings of one decision. `given` are those of an earlier one, to decide it again: then nobody is asked."""
+    """The recordings of one decision. `given` are those of an earlier one, to decide it again: then nobody is asked, unless
+    `more` says that what was not asked then may be asked now."""
 
     __slots__ = ("_answers", "_lock", "_order", "_sealed")
 
-    def __init__(self, given: Iterable[Recorded] | None = None) -> None:
+    def __init__(self, given: Iterable[Recorded] | None = None, *, more: bool = False) -> None:
         self._answers: dict[Any, Any] = {}
         self._order: list[Recorded] = []
         self._lock = threading.Lock()
-        self._sealed = given is not None
+        self._sealed = given is not None and not more
         for one in given or ():
             answer = inward(one.value) if one.error is None else EvaluationError("not_available", one.error)
             self._answers[one.function, _key([inward(argument) for argument in one.args])] = answer

@@ -16,15 +16,7 @@ from policy_engine.semantics.functions.declaration import Example, Function, Ove
 from policy_engine.semantics.types import BOOL, STRING
 
 KNOWN_LATER = {
-    "limit": 'limit l on "t" to 5 per 1h by principal.id\n',
-    "limit, joint": 'limit l on "t", "u" to 500.0 of args.amount per day in "Europe/Berlin" by principal.id\n',
-    "limit, distinct": 'limit l on "t" to 3 of distinct args.iban per week in "UTC" by principal.id\n',
-    "limit, reserve": 'limit l on "t" to 9.0 of call.cost reserve 0.05 per run\n',
-    "limit, at once": 'limit l on "t" to 4 at once by principal.id\n',
-    "timeout": 'timeout l on "t" after 10s\n',
-    "timeout of a run": "timeout l on @run after 10m\n",
-    "retry": 'retry l on "t" up to 3 times backoff 200ms..5s when error.retryable\n',
-    "breaker": 'breaker l on "t" open after 5 failures in 30s probe after 1m else reply "down"\n',
+    "limit, distinct in results": 'limit l on "t" to 3 of distinct result.iban reserve 1 per week by principal.id\n',
     "invariant": 'invariant l on "t" when args.amount == 500.0 never allow\n',
 }
 """Everything LANGUAGE.md has that a loaded policy does not execute yet."""

@@ -75,6 +75,8 @@ class LeanWriter:
             self.pieces.append(piece)
 
     def _tool(self, plan: ToolPlan) -> dict[str, Any]:
+        if plan.limits.rules or plan.timeouts.rules or plan.errors.rules:
+            raise NotSimple  # the lean entry knows no obligations
         names = [section.batch.function if section.rules else None for section in (plan.rewrites, plan.decide)]
         generated = self._generated
         functions, constants = generated.reached([name for name in names if name is not None])

@@ -17,6 +17,7 @@ from policy_engine.compiler.analysis.rules import CheckedRule, rule_phase
 from policy_engine.compiler.analysis.targets import EVENT_SUBJECTS
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.semantics.artifact import (
+    NO_RULES,
     CompiledLayer,
     CompiledPolicy,
     CompiledRule,
@@ -30,9 +31,10 @@ from policy_engine.semantics.types import Type
 
 ON_ERROR: Final[Mapping[str, bool]] = {
     "allow": False, "deny": True, "escalate": True, "rewrite": True, "validate": True, "label": True,
-    "declassify": False,
+    "declassify": False, "limit": True, "timeout": True, "retry": False, "breaker": True,
 }  # fmt: skip
-"""What an error in a condition counts as: the safe side of each kind (a rewrite that holds by error denies)."""
+"""What an error in a condition counts as: the safe side of each kind (a rewrite or limit that holds by error denies)."""
+_MEDIATED: Final = frozenset({"limit", "timeout", "retry", "breaker"})
 
 
 def digest_of(draft: Draft) -> str:
@@ -79,6 +81,7 @@ def build_policy(draft: Draft) -> None:
         constants=constants,
         folds=folder.plan(),
         histories=histories,
+        mediated=any(kind_of(checked.rule) in _MEDIATED for checked in draft.checked),
     )
 
 
@@ -91,6 +94,9 @@ def _tool_plan(sections: _Sections, subject: Subject) -> ToolPlan:
         rewrites=sections.of(subject, ("rewrite",), "call"),
         decide=sections.of(subject, ("allow", "deny", "escalate"), "call"),
         result=sections.of(subject, ("validate", "label", "declassify", "rewrite"), "result"),
+        limits=sections.of(subject, ("limit",), "call"),
+        timeouts=sections.of(subject, ("timeout",), "call"),
+        errors=sections.of(subject, ("retry", "breaker"), "error"),
     )
 
 
@@ -100,6 +106,8 @@ def _event_plan(sections: _Sections, subject: Subject) -> EventPlan:
         rewrites=sections.of(subject, ("rewrite",), "event"),
         decide=sections.of(subject, ("deny", "escalate"), "event"),
         result=sections.of(subject, ("validate", "label"), "event"),
+        limits=sections.of(subject, ("limit",), "event"),
+        timeouts=sections.of(subject, ("timeout",), "event"),
     )
 
 
@@ -126,6 +134,8 @@ class _Sections:
             if kind_of(checked.rule) in kinds and rule_phase(checked.rule, subject) == phase
         ]
         chosen.sort(key=lambda one: (one[0].id, one[0].layer, str(one[0].span)))
+        if not chosen:
+            return NO_RULES
         key = tuple(id(rule) for rule, _ in chosen)
         section = self._sections.get(key)
         if section is None:

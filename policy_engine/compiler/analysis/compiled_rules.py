@@ -8,7 +8,9 @@ from typing import Literal as OneOf, TypeAlias, assert_never, cast
 from policy_engine.compiler.analysis.checking import LayerTools
 from policy_engine.compiler.analysis.defaults import ANY_TOOL
 from policy_engine.compiler.analysis.draft import Subject
+from policy_engine.compiler.analysis.execution import execution_of
 from policy_engine.compiler.analysis.histories import qualified, with_histories
+from policy_engine.compiler.analysis.limits import AFTER_THE_CALL
 from policy_engine.compiler.analysis.rules import CheckedRule
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.semantics.artifact import (
@@ -26,6 +28,7 @@ from policy_engine.semantics.artifact import (
 )
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.ast.policy import (
+    Breaker,
     Declassification,
     ElseCall,
     ElseDeny,
@@ -37,18 +40,23 @@ from policy_engine.semantics.ast.policy import (
     Escalation,
     Labelling,
     Ladder,
+    Limit,
     Otherwise,
     Path,
     RedactChange,
     Rewriting,
+    Rule,
     SetChange,
+    Timeout,
     Validation,
     Word,
     kind_of,
 )
 from policy_engine.semantics.types import Type
 
-RuleKind: TypeAlias = OneOf["allow", "deny", "escalate", "rewrite", "label", "declassify", "validate"]
+RuleKind: TypeAlias = OneOf[
+    "allow", "deny", "escalate", "rewrite", "label", "declassify", "validate", "limit", "timeout", "retry", "breaker",
+]
 
 
 class RuleBuilder:
@@ -71,11 +79,12 @@ class RuleBuilder:
             because=parts.message(rule.notes.because),
             detail=parts.message(rule.notes.detail),
             tags=tuple(tag.text for tag in rule.notes.tags),
-            ladder=parts.ladder(rule.ladder) if isinstance(rule, Escalation) else None,
+            ladder=parts.asked(rule),
             steps=parts.steps(rule) if isinstance(rule, Rewriting) else (),
             labels=tuple(word.text for word in rule.labels) if isinstance(rule, Labelling | Declassification) else (),
             paths=tuple(plain(path) for path in rule.paths) if isinstance(rule, Labelling) else (),
-            otherwise=parts.otherwise(rule.otherwise) if isinstance(rule, Validation) else None,
+            otherwise=parts.ending(rule),
+            execution=execution_of(rule, parts.value, parts.settles),
         )
         return compiled, checked.tools.certain_types(condition, subject)
 
@@ -114,6 +123,26 @@ class _Parts:
         types = self._tools.certain_types(expanded, self._subject)
         final = with_histories(expanded.final, self._tools, self._subject)
         return self._module.value(self._hint, final, types)
+
+    def settles(self, expression: Expr) -> bool:
+        """Whether it reads what is known only after the call."""
+        return bool(self._tools.expander.expand(expression, self._subject).free & AFTER_THE_CALL)
+
+    def asked(self, rule: Rule) -> CompiledLadder | None:
+        """Whom the rule asks: an escalation at once, a limit when it is over."""
+        if isinstance(rule, Escalation):
+            return self.ladder(rule.ladder)
+        if isinstance(rule, Limit) and isinstance(rule.otherwise, ElseEscalate):
+            return self.ladder(rule.otherwise.ladder)
+        return None
+
+    def ending(self, rule: Rule) -> CompiledOtherwise | None:
+        """What follows when the rule is not kept, unless somebody is asked first."""
+        if isinstance(rule, Validation | Timeout | Breaker):
+            return self.otherwise(rule.otherwise)
+        if isinstance(rule, Limit) and not isinstance(rule.otherwise, ElseEscalate):
+            return self.otherwise(rule.otherwise)
+        return None
 
     def message(self, note: Word | None) -> Message | None:
         if note is None:

@@ -8,17 +8,19 @@ from typing import Final
 from policy_engine.base.source import Span
 from policy_engine.compiler.analysis.checking import Bench
 from policy_engine.compiler.analysis.conditions import expressions_of, ladder_expressions
+from policy_engine.compiler.analysis.limits import AFTER_THE_CALL
 from policy_engine.diagnostics.model import Code
 from policy_engine.semantics.ast.expressions import Call, Expr, children
-from policy_engine.semantics.ast.policy import Default, ElseReply, Escalation, Rule, kind_of
+from policy_engine.semantics.ast.policy import Default, Limit, Rule, kind_of
 
 NOT_EXECUTABLE = Code(
     "not-executable",
     "Part of the policy is checked, but nothing executes it yet",
-    "`check` knows the whole language; this version executes allow, deny, escalate, rewrite, label, declassify and"
-    " validate. A policy that relies on more is refused when it is loaded: a limit that nobody counts would be a promise"
-    " that nobody keeps.\n\n```\nlimit rate on crm.refund to 5 per 1h        // checked, refused by load\n"
-    "escalate each on crm.refund to finance within 30m\n```",
+    "`check` knows the whole language; this version does not prove `invariant`, and does not count `of distinct` what only"
+    " the result tells. A policy that relies on more is refused when it is loaded: an invariant that nobody proves would be"
+    " a promise that nobody keeps.\n\n```\n"
+    "invariant reviewed on crm.refund when args.amount > 500.0 never allow        // checked, refused by load\n"
+    "deny large on crm.refund when args.amount > 500.0\n```",
 )
 MISSING_EXTRA = Code(
     "missing-extra",
@@ -30,29 +32,35 @@ MISSING_EXTRA = Code(
 )
 CODES = (NOT_EXECUTABLE, MISSING_EXTRA)
 
-LATER_KINDS: Final = frozenset({"limit", "timeout", "retry", "breaker", "invariant"})
+LATER_KINDS: Final = frozenset({"invariant"})
 _EFFECT: Final = "the policy is not loaded: what it promises would not be kept"
 
 
 def check_executable(bench: Bench, rule: Rule) -> None:
-    """Refuse kinds, functions and endings of a rule that nothing executes yet."""
+    """Refuse kinds, functions and amounts that nothing executes yet."""
     kind = kind_of(rule)
     if kind in LATER_KINDS:
         bench.report(
             NOT_EXECUTABLE, f"`{kind}` is checked, but nothing executes it yet", (rule.keyword_span, "a later version"),
             effect=_EFFECT, suggestion="leave the rule out until then; `check` goes on checking it",
         )  # fmt: skip
-    ending = rule.ladder.otherwise if isinstance(rule, Escalation) else None
-    if isinstance(ending, ElseReply) and bench.subject.event:
-        bench.report(
-            NOT_EXECUTABLE, "a reply instead of an event is checked, but nothing executes it yet", ending.span,
-            effect=_EFFECT, suggestion="else deny",
-        )  # fmt: skip
+    if isinstance(rule, Limit) and rule.distinct and rule.of is not None:
+        _check_distinct(bench, rule.of)
     expressions = [bench.tools.conditions.of(rule), *expressions_of(rule)]
     for note in (rule.notes.because, rule.notes.detail):
         if note is not None:
             expressions += [piece for piece in bench.tools.notes.pieces(note) if not isinstance(piece, str)]
     _check_functions(bench, expressions)
+
+
+def _check_distinct(bench: Bench, of: Expr) -> None:
+    """What is distinct is held before the call, so that it must be known then."""
+    expanded = bench.expanded(of)
+    if expanded is not None and expanded.free & AFTER_THE_CALL:
+        bench.report(
+            NOT_EXECUTABLE, "`of distinct` what is known only after the call is checked, but nothing counts it yet",
+            (of.span, "known after the call"), effect=_EFFECT, suggestion="count distinct arguments instead",
+        )  # fmt: skip
 
 
 def check_default_executable(bench: Bench, default: Default | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from policy_engine.compiler.analysis.checking import Bench
@@ -36,7 +37,8 @@ UNKNOWN_ZONE = Code(
 CODES = (NOT_A_NUMBER, MISSING_RESERVE, UNKNOWN_ZONE)
 
 _NUMBERS = (INT, UINT, DOUBLE, DYN)
-_AFTER_THE_CALL = {"result", "call"}
+AFTER_THE_CALL: Final = frozenset({"result", "call"})
+"""Names whose values are known only once a call has returned."""
 
 
 def check_limit(bench: Bench, rule: Limit) -> None:
@@ -63,7 +65,7 @@ def _check_of(bench: Bench, rule: Limit, of: Expr) -> None:
     if checked is not None and not rule.distinct and checked[1].type not in _NUMBERS:
         _report(bench, of, "what a limit sums", str(checked[1].type))
     expanded = bench.expanded(of)
-    if expanded is not None and expanded.free & _AFTER_THE_CALL and rule.reserve is None:
+    if expanded is not None and expanded.free & AFTER_THE_CALL and rule.reserve is None:
         bench.report(
             MISSING_RESERVE, f"`{of.span.text}` is known only after the call, and nothing is reserved before it",
             (of.span, "known after the call"), suggestion=f"of {of.span.text} reserve …",

@@ -36,7 +36,7 @@ def _records() -> tuple[type, ...]:
 
 
 RECORDS: Final = _records()
-_TUPLE, _LIST, _DICT, _SET, _FROZENSET, _UINT, _SEARCH, _SPAN, _SOURCE, _FUNCTIONS, _PART = range(11)
+_TUPLE, _LIST, _DICT, _SET, _FROZENSET, _UINT, _SEARCH, _SPAN, _SOURCE, _FUNCTIONS, _PART, _NO_RULES = range(12)
 _FIRST_RECORD: Final = 16
 _TAGS: Final = {record: _FIRST_RECORD + number for number, record in enumerate(RECORDS)}
 _FIELDS: Final = {record: tuple(field.name for field in fields(record)) for record in RECORDS}
@@ -81,6 +81,8 @@ class Encoder:
     def _tagged(self, kind: type, value: Any) -> tuple[Any, ...]:
         if kind is Span:
             return self._span(value)
+        if value is artifact.NO_RULES:
+            return (_NO_RULES,)
         if kind in _TAGS:
             return self._record(kind, value)
         if kind in (set, frozenset):
@@ -176,4 +178,5 @@ _DECODERS: Final[Mapping[int, Callable[[Decoder, tuple[Any, ...]], Any]]] = {
     _SOURCE: lambda decoder, value: decoder._sources[value[1]],
     _FUNCTIONS: lambda decoder, value: BY_NAME,
     _PART: lambda decoder, value: decoder._part(value[1]),
+    _NO_RULES: lambda decoder, value: artifact.NO_RULES,
 }

@@ -316,3 +316,10 @@ def test_tools_of_functions_are_typed_by_their_annotations() -> None:
     loads('policy a\nallow r on crm.refund when has(args.copy) && args.copy == "part"', tools=[schema])
     with pytest.raises(PolicyError):
         loads('policy a\nallow r on crm.refund when has(args.copy) && args.copy == "prat"', tools=[schema])
+
+
+def test_a_policy_that_needs_a_mediator_is_refused_at_once() -> None:
+    """Nobody here counts, so a limit would be a promise that nobody keeps; the message says what to give instead."""
+    policy = loads("policy p\nallow all on crm.refund\nlimit rate on crm.refund to 5 per 1h")
+    with pytest.raises(ValueError, match="Mediator"):
+        guarded(policy)

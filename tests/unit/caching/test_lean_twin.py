@@ -181,6 +181,24 @@ def test_what_is_not_simple_is_left_to_the_full_engine(cache: Path, line: bytes)
         desk.answer(line)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "limit l on shop.pay to 5 per 1h", "timeout l on shop.pay after 1s", "retry l on shop.pay up to 1 times",
+        "breaker l on shop.pay open after 2 failures in 1s probe after 1s",
+    ],
+)  # fmt: skip
+def test_a_tool_with_obligations_is_left_to_the_full_engine(cache: Path, rule: str) -> None:
+    """The lean entry would let the call pass and say nothing of them; tools without them stay lean."""
+    text = f'policy shop\nallow all on shop.pay, shop.note\n{rule}\n'
+    (cache / "shop.policy").write_text(text)
+    policy = load(cache / "shop.policy")
+    desk = desk_for(str(cache / "shop.policy"))
+    assert desk is not None
+    assert not compared(policy, desk, b'{"tool": "shop.pay", "args": {}}')
+    assert compared(policy, desk, b'{"tool": "shop.note", "args": {}}')
+
+
 def test_json_is_written_as_python_writes_it() -> None:
     """Byte by byte."""
     value = {"a": [1, 2.5, -0.0, 1e300, True, None, "é\"\\\n\x00😀"], "b": {}, "c": {"d": []}}

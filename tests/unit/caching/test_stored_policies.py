@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from policy_engine import Policy, PolicyError, load, loads
+from policy_engine import Policy, PolicyError, Request, load, loads
 from policy_engine.base.source import Source, Span
 from policy_engine.base.values import NONE, Duration, Optional, Timestamp, TypeValue, UInt, timestamp_of
 from policy_engine.compiler.caching.artifact import restored, stored
 from policy_engine.compiler.caching.plain import RECORDS, Decoder, Encoder, Unencodable
-from policy_engine.semantics.artifact import CompiledPolicy
+from policy_engine.semantics.artifact import NO_RULES, CompiledPolicy
 from policy_engine.semantics.ast.expressions import Name
 from policy_engine.semantics.linking import Linked
 from tests.oracle.compare import CASES, clock, past, twin, whole
@@ -72,6 +72,31 @@ def test_everything_about_a_real_policy_is_stored(name: str) -> None:
         assert _shape(back.tools[tool]) == _shape(policy.tools[tool])
     for field in ("name", "version", "digest", "records", "labels", "queues", "params"):
         assert _shape(getattr(back, field)) == _shape(getattr(policy, field))
+
+
+def test_limits_times_and_failures_are_stored() -> None:
+    """With their expressions and windows; the empty section stays the one there is."""
+    policy = loads("""policy p
+queues boss
+allow all on shop.pay, shop.note
+limit a on shop.pay to 5.0 of call.cost reserve args.n per day in "Europe/Berlin" by args.k else escalate to boss within 1h
+timeout b on shop.pay after 10s else reply "slow"
+retry c on shop.pay up to 3 times backoff 1s..2s when error.retryable
+breaker d on shop.pay open after 5 failures in 30s probe after 1m else call shop.note with {"x": args.k}
+limit e on @answer to 3 per run
+timeout f on @run after 10m
+""").compiled
+    back = again(policy)
+    for name in policy.tools:
+        assert _shape(back.tools[name]) == _shape(policy.tools[name])
+    for name in policy.events:
+        assert _shape(back.events[name]) == _shape(policy.events[name])
+    assert back.mediated
+    assert back.tools["shop.note"].limits is NO_RULES
+    call = Request(tool="shop.pay", args={"n": 1.5, "k": "x"}, at=NOW)
+    one, other = (Policy(each, lambda: timestamp_of(NOW)) for each in (policy, back))
+    assert other.decide(call).obligations == one.decide(call).obligations
+    assert len(one.decide(call).obligations) == 2
 
 
 def _shape(value: Any) -> Any:
