@@ -16,7 +16,7 @@ from typing import Any, Literal as OneOf, NotRequired, TypeAlias, TypedDict
 
 RecordKind: TypeAlias = OneOf[
     "run.begun", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode", "reload",
-    "checkpoint",
+    "policy", "erased", "checkpoint",
 ]
 Cause: TypeAlias = OneOf["policy", "limit", "breaker", "deadline", "busy", "identity", "store", "engine"]
 """Who refused: a rule or default; a limit; an open breaker; a time that was over; a tool with too many calls that never
@@ -183,3 +183,30 @@ class ReloadBody(TypedDict):
     before: str
     after: str | None
     problem: str | None
+
+
+class PolicyBody(TypedDict):
+    """A policy was kept, to be loaded again: `sources` are the SHA-256 (hex) of what it is made of, by name; the empty name
+    is how to load it. Made by the audit log itself, as the next two are."""
+
+    policy: str
+    sources: dict[str, str]
+
+
+class ErasedBody(TypedDict):
+    """The payloads of records were erased: those in `ranges` (first and last number, both included), `count` in all."""
+
+    by: OneOf["run", "date", "principal"]
+    ranges: list[list[int]]
+    count: int
+
+
+class CheckpointBody(TypedDict):
+    """The key `key` (SHA-256 of its public half) signed that record `sequence` of this log had this digest."""
+
+    log: str
+    sequence: int
+    digest: str
+    at: int
+    key: str
+    signature: str

@@ -23,7 +23,8 @@ DOORS = {
     "tree_sitter_bash": ("policy_engine/semantics/functions/shell_reading.py",),
     "stdnum": ("policy_engine/semantics/functions/detectors/checksum.py",),
     "detect_secrets": ("policy_engine/semantics/functions/detectors/secrets.py",),
-    "orjson": ("policy_engine/runtime/approvals.py",),
+    "orjson": ("policy_engine/runtime/approvals.py", "policy_engine/audit/"),
+    "cryptography": ("policy_engine/audit/signing.py",),
     "yaml": (
         "policy_engine/compiler/analysis/data_text.py", "policy_engine/runtime/trace/provenance/",
         "policy_engine/cli/cases/strict_yaml.py",

@@ -6,7 +6,7 @@ is not a finding: identifiers look the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.semantics.functions.declaration import Extra, Function
-from policy_engine.semantics.functions.detectors.finding import Finding, found_in
-from policy_engine.semantics.functions.patterns import compiled
+from policy_engine.semantics.functions.detectors.finding import Finding, found_in, plain
+from policy_engine.semantics.functions.patterns import all_of, compiled
 from policy_engine.semantics.functions.signatures import counted, examples, takes
 from policy_engine.semantics.types import BOOL, DYN
 
@@ -38,6 +38,10 @@ _OURS: Final = (
     rf"""(?i:(?:{_NAMED})["']?\s*(?::=|=>|[:=]|\bis\b)\s*["']?(?:{_ANY}{{5,}}{_ODD}|{_ANY}{{3,4}}{_ODD}{_ANY}|"""
     rf"""{_ANY}{{0,2}}{_ODD}{_ANY}{{3,}}){_ANY}*)""",
 )
+_SHORTEST: Final = 6
+_SHORTEST_WORD: Final = 16
+"""Characters that a secret has at least; the second without any but letters and digits."""
+MASK: Final = "****"
 _NOT_SECRETS: Final = frozenset(("IPPublicDetector",))
 _REWRITTEN: Final = (
     (r"(?:(?<=\W)|(?<=^))", r"(?:^|\W)"),
@@ -83,6 +87,39 @@ def find_secrets(text: str) -> Iterator[Finding]:
     for pattern in open_detect_secrets():
         for match in pattern.finditer(text):
             yield Finding(match.start(), match.end(), "secret")
+
+
+@cache
+def _at_hand() -> tuple[tuple[Any, ...], Callable[[str], Sequence[int]]]:
+    """The patterns there are without an error where the extra is missing: then our own; and what tells which may match."""
+    try:
+        patterns = open_detect_secrets()
+    except ImportError:
+        patterns = tuple(map(compiled, _OURS))
+    return patterns, all_of([pattern.pattern for pattern in patterns])
+
+
+def masked_text(text: str) -> str:
+    """The text with `****` for what looks like a secret; with fewer patterns where the extra `detectors` is missing.
+
+    Called by the audit for every text it keeps. A text that detectors cannot read is masked as a whole.
+    """
+    if len(text) < _SHORTEST or (len(text) < _SHORTEST_WORD and text.isalnum()):
+        return text
+    try:
+        read = plain(text)
+    except EvaluationError:
+        return MASK
+    patterns, hits = _at_hand()
+    places = sorted(match.span() for index in hits(read) for match in patterns[index].finditer(read))
+    if not places:
+        return text
+    made, end = "", 0
+    for start, stop in places:
+        if start >= end:
+            made += read[end:start] + MASK
+        end = max(end, stop)
+    return made + read[end:]
 
 
 def secrets(value: Any) -> bool:
