@@ -215,21 +215,9 @@ class Decision(_Fields):
         recorded: tuple[Recorded, ...] = (),
     ) -> Decision:
         """A decision; made by the engine."""
-        made: Any = _Fields()
-        made.effect = effect
-        made.phase = phase
-        made.tool = tool
-        made._args = args
-        made._rules = rules
-        made._details = details
-        made.policy_digest = policy_digest
-        made.observed = observed
-        made.obligations = obligations
-        made.degradation = degradation
-        made._result = result
-        made.recorded = recorded
-        made.__class__ = cls  # from now on nothing can be assigned
-        return made  # type: ignore[no-any-return]
+        return decision_of(
+            effect, phase, tool, args, rules, details, policy_digest, observed, obligations, degradation, result, recorded
+        )
 
     def with_bounds(
         self, obligations: tuple[Obligation, ...], observed: tuple[str, ...], details: DecisionDetails | None = None
@@ -340,3 +328,35 @@ class Decision(_Fields):
 
     def __repr__(self) -> str:
         return f"Decision({self.effect}, {self.tool}, rules={list(self.rules)})"
+
+
+def decision_of(
+    effect: Effect,
+    phase: Phase,
+    tool: str,
+    args: dict[str, Any] | None,
+    rules: tuple[str, ...] | DecidingRules,
+    details: DecisionDetails,
+    policy_digest: str,
+    observed: tuple[str, ...] = (),
+    obligations: tuple[Obligation, ...] = (),
+    degradation: Degradation | None = None,
+    result: Any = None,
+    recorded: tuple[Recorded, ...] = (),
+) -> Decision:
+    """The decision of these fields, by position: what `Decision(…)` makes, at half its cost. For the engine's own use."""
+    made: Any = _Fields()
+    made.effect = effect
+    made.phase = phase
+    made.tool = tool
+    made._args = args
+    made._rules = rules
+    made._details = details
+    made.policy_digest = policy_digest
+    made.observed = observed
+    made.obligations = obligations
+    made.degradation = degradation
+    made._result = result
+    made.recorded = recorded
+    made.__class__ = Decision  # from now on nothing can be assigned
+    return made  # type: ignore[no-any-return]

@@ -39,11 +39,18 @@ class UInt(int):
         return f"{int(self)}u"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, init=False)
 class Timestamp:
     """A CEL `timestamp`: nanoseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999."""
 
     nanos: int
+
+    def __init__(self, nanos: int) -> None:
+        _set_nanos(self, nanos)
+
+
+_set_nanos: Final = vars(Timestamp)["nanos"].__set__
+"""As the `__init__` of a frozen dataclass does it, without a search by name: each decision makes a timestamp."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from policy_engine.base.decision import CallEffect, Decision, Degradation, Obligation, RuleError
+from policy_engine.base.decision import CallEffect, Decision, Degradation, Obligation, RuleError, decision_of
 from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Request
 from policy_engine.runtime import degradation
@@ -14,6 +14,7 @@ from policy_engine.runtime.approvals import Standing, desk_for
 from policy_engine.runtime.bounds.reserving import bounded
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
 from policy_engine.runtime.details import FixedDetails, Scene, errors_of, notes_of
+from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.hints import call_hint
 from policy_engine.runtime.judging import Verdict
 from policy_engine.runtime.rewriting import RewriteFailed, rewrite
@@ -37,6 +38,15 @@ def decide_call(
         environment = core.intake.environment(request, view)
     except MisfitError as fault:
         return unfit(core, request, "misfit", fault.path, fault.problem)
+    evaluate = ready.decide.evaluate
+    if ready.rewrites.evaluate is None and evaluate is not None:
+        mask = evaluate(args, principal, environment)
+        verdict = ready.judge.verdict(mask)
+        effect = verdict.effect
+        if effect != "escalate":
+            settled = _Settled(core, ready, request, args, principal, environment, view, degrade, mask, verdict)
+            observed = verdict.observed if verdict.observing else ()
+            return decision_of(effect, "call", request.tool, args, verdict, settled, core.digest, observed)
     return _Call(core, ready, request, Scene(args, principal, environment), view, approvals, degrade).decide()
 
 
@@ -118,13 +128,15 @@ class _Call:
         stage, scene = self.ready.decide, self.scene
         mask = stage.mask(scene.args, scene.principal, scene.environment)
         verdict = self.ready.judge.verdict(mask)
-        self.masks.append((stage, mask))
-        if self.observed or verdict.observed:
+        self.settle(mask, verdict)
+        return self._escalated(verdict) if verdict.effect == "escalate" else self._answer(verdict.effect, verdict)
+
+    def settle(self, mask: int, verdict: Verdict) -> None:
+        """Keep what the deciding rules came to."""
+        self.masks.append((self.ready.decide, mask))
+        if self.observed or verdict.observing:
             self.observed = tuple(sorted({*self.observed, *verdict.observed}))
-        if verdict.effect == "escalate":
-            return self._escalated(verdict)
-        self.by_default = verdict.by_default
-        return self._answer(verdict.effect, verdict)
+        self.effect, self.decided, self.by_default = verdict.effect, verdict, verdict.by_default
 
     def _rewrite(self) -> tuple[CompiledRule, ...]:
         """Rewrite the arguments, or return the rules whose conditions came to an error, so that nobody knows what to write."""
@@ -267,6 +279,49 @@ class _Call:
         if mask is None:
             return None
         return call_hint(self.ready.decide.section.rules, mask, self.scene.args, passes)
+
+
+class _Settled:
+    """The details of a call that its rules settled at once, without rewrites or people; worked out by a `_Call` when read."""
+
+    __slots__ = ("args", "core", "degrade", "environment", "mask", "principal", "ready", "request", "verdict", "view")
+
+    def __init__(
+        self, core: Core, ready: ReadyPlan, request: Request, args: Any, principal: Any, environment: DecisionEnvironment,
+        view: Any | None, degrade: bool, mask: int, verdict: Verdict,
+    ) -> None:  # fmt: skip
+        self.core = core
+        self.ready = ready
+        self.request = request
+        self.args = args
+        self.principal = principal
+        self.environment = environment
+        self.view = view
+        self.degrade = degrade
+        self.mask = mask
+        self.verdict = verdict
+
+    def _call(self) -> _Call:
+        scene = Scene(self.args, self.principal, self.environment)
+        call = _Call(self.core, self.ready, self.request, scene, self.view, (), self.degrade)
+        call.settle(self.mask, self.verdict)
+        return call
+
+    def reason(self) -> str:
+        """Said to the agent."""
+        return self._call().reason()
+
+    def detail(self) -> str:
+        """Said to the operator."""
+        return self._call().detail()
+
+    def errors(self) -> tuple[RuleError, ...]:
+        """Conditions that came to an error."""
+        return self._call().errors()
+
+    def hint(self) -> str | None:
+        """The nearest call that would pass."""
+        return self._call().hint()
 
 
 _NOBODY: Final = _Chosen((), ())

@@ -134,6 +134,7 @@ class Core:
 
     def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp]) -> None:
         self.policy = policy
+        self.digest = policy.digest
         self.clock = clock
         self.namespace: Mapping[str, Any] = link(policy.code, policy.constants)
         self.folds = FoldProgram(policy.folds, self.namespace)

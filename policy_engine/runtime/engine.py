@@ -99,6 +99,8 @@ class Policy:
         Never raises for anything in the request.
         """
         try:
+            if run is None and not self._records:
+                return decide_call(self._core, request, None, approvals)
             view, unused = self._view(run, approvals)
             core, recordings = self._begin(recorded)
             return _recorded(decide_call(core, request, view, unused), recordings)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from policy_engine.base.errors import EvaluationError
+from policy_engine.base.request import Event, Request
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.trace.folding.state import FoldProgram
 from policy_engine.semantics.context import Provenance
@@ -21,12 +22,12 @@ class DecisionEnvironment:
     A name that was not given raises `EvaluationError("not_available")` when a condition reads it, so that it falls to
     the safe side of its rule. `now` is read from the clock once, and only when somebody asks for it; `run_view` is the
     snapshot of the run that this decision is about, `recordings` what functions that are not pure answered in it,
-    `folds` what the policy asks of history.
+    `folds` what the policy asks of history. Once `subject` is set, what the host left empty in it is made when read.
     """
 
     __slots__ = (
         "_clock", "_folds", "_provenance", "_recordings", "_run", "agent", "answer", "approver", "call", "context",
-        "delegate", "error", "input", "now", "prompt", "resource", "result", "step", "tool",
+        "delegate", "error", "input", "now", "prompt", "resource", "result", "step", "subject", "tool",
     )  # fmt: skip
 
     agent: Any
@@ -42,6 +43,7 @@ class DecisionEnvironment:
     resource: Any
     result: Any
     step: Any
+    subject: Request | Event | None
     tool: Any
 
     def __init__(
@@ -52,6 +54,7 @@ class DecisionEnvironment:
         self._run = run_view
         self._recordings = recordings
         self._folds = folds
+        self.subject = None
 
     def __getattr__(self, name: str) -> Any:
         if name == "now":
@@ -63,6 +66,14 @@ class DecisionEnvironment:
             return self._run.value
         if name == "input" and self._run is not None:
             return self._run.value["input"]
+        subject = self.subject
+        if subject is not None and name in ("agent", "context"):
+            nothing: dict[str, Any] = {}
+            setattr(self, name, nothing)
+            return nothing
+        if isinstance(subject, Request) and name == "tool":
+            self.tool = {"name": subject.tool, "annotations": {}, "digest": subject.digest}
+            return self.tool
         raise EvaluationError("not_available", f"`{name}` is read, but the host did not give it")
 
     def once(self, function: str, arguments: tuple[Any, ...], ask: Callable[[], Any]) -> Any:

@@ -36,6 +36,8 @@ class Intake:
             subject: [normaliser(record, subject) for record in policy.records.get(subject, ())]
             for subject in ("principal", "agent", "context", "approver")
         }
+        self._only = {subject: checks[0] for subject, checks in self._records.items() if len(checks) == 1}
+        self._asks_agent, self._asks_context = bool(self._records["agent"]), bool(self._records["context"])
 
     def recording(self, recordings: Recordings) -> Intake:
         """The same intake for one decision, whose surroundings record what functions that are not pure answer."""
@@ -45,17 +47,20 @@ class Intake:
 
     def args(self, tool: str, given: Any) -> dict[str, Any]:
         """The arguments of a known tool as the rules see them; raises `MisfitError`."""
-        if isinstance(given, str | bytes):
+        if type(given) is not dict and isinstance(given, (str, bytes)):
             given = parse_json(given)
         return self._args[tool](given)
 
     def record(self, subject: str, given: Any) -> dict[str, Any]:
         """Principal, agent, context or approver, checked against every record the layers declare; raises `MisfitError`."""
+        if type(given) is Principal:
+            given = given.fields
+        if type(given) is dict and subject in self._only:
+            return self._only[subject](given)
         checks = self._records[subject]
         if not checks and (given is None or (type(given) is dict and not given)):
             return {}
-        kind = type(given)
-        if kind is Principal or isinstance(given, Principal):
+        if isinstance(given, Principal):
             given = given.fields
         elif given is None:
             given = {}
@@ -76,19 +81,21 @@ class Intake:
     def environment(self, subject: Request | Event, run_view: Any | None) -> DecisionEnvironment:
         """The surroundings of a decision, without `principal`; raises `MisfitError` for an agent or context that does not fit."""
         environment = DecisionEnvironment(self._clock, run_view, self._recordings, self._folds)
-        environment.agent = self.record("agent", subject.agent)
-        environment.context = self.record("context", subject.context)
+        environment.subject = subject
+        agent, context = subject.agent, subject.context
+        if agent is not None or self._asks_agent:
+            environment.agent = self.record("agent", agent)
+        if context or type(context) is not dict or self._asks_context:
+            environment.context = self.record("context", context)
         environment.now = self._clock() if subject.at is None else moment(subject.at)
-        if isinstance(subject, Request):
+        if type(subject) is Request or isinstance(subject, Request):
             if subject.input is not None:
                 if not isinstance(subject.input, str):
                     raise MisfitError("input", "is not text")
                 environment.input = {"text": plain(subject.input, "input"), "source": "user", "verified": True}
-            environment.tool = {
-                "name": subject.tool,
-                "annotations": plain(dict(subject.annotations), "tool.annotations") if subject.annotations else {},
-                "digest": subject.digest,
-            }
+            if subject.annotations:
+                annotations = plain(dict(subject.annotations), "tool.annotations")
+                environment.tool = {"name": subject.tool, "annotations": annotations, "digest": subject.digest}
         return environment
 
 

@@ -25,10 +25,11 @@ _LARGEST_KEPT: Final = 256
 class Verdict:
     """`effect` before approvals. `rules` decide; `asks` are the escalations to be met when the effect is `escalate`.
 
-    `grants` = what to answer once they are. `defaults` = the layers' defaults among `rules`, without a rule of their own.
+    `grants` = what to answer once they are. `observing` = the mask of the `observe` rules that matched. `by_default`: the
+    layers' defaults are among `rules`, and no rule of their own is.
     """
 
-    __slots__ = ("_deciding", "_observed", "_observing", "_pick", "_rules", "asks", "by_default", "effect", "grants")
+    __slots__ = ("_deciding", "_observed", "_pick", "_rules", "asks", "by_default", "effect", "grants", "observing")
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Verdict:
         self.grants = grants
         self.by_default = by_default
         self._deciding = deciding
-        self._observing = observing
+        self.observing = observing
         self._pick = pick
         self._rules = rules
         self._observed: tuple[str, ...] | None = None if observing else ()
@@ -73,7 +74,7 @@ class Verdict:
         """The ids of `observe` rules that matched, sorted."""
         found = self._observed
         if found is None:
-            found = self._observed = _ids(self._pick(self._observing))
+            found = self._observed = _ids(self._pick(self.observing))
         return found
 
 

@@ -43,19 +43,13 @@ def normaliser(record: RecordType | None, root: str = "args") -> Callable[[Any],
     """
     check = _any_object if record is None else check_of(record, 0)
 
-    way = None if record is None else straight(record)
-
     def normalise(value: Any) -> dict[str, Any]:
-        if way is not None:
-            made = way(value)
-            if made is not None:
-                return made
         try:
             return check(value, Budget())  # type: ignore[no-any-return]
         except Misfit as fault:
             raise MisfitError(fault.path(root), fault.problem) from None
 
-    return normalise
+    return normalise if record is None else straight(record, normalise)
 
 
 def normalise_any(value: Any, root: str = "result") -> Any:

@@ -1,7 +1,7 @@
 """The straight way through a record that fits: the same answer as its check, in a few steps that Python takes in C.
 
 Called by `normaliser`. It answers only for a plain `dict` that holds every declared property, each of exactly the class
-it should have, in plain characters; anything else is `None`, and then the check says what it is. So it never refuses
+it should have, in plain characters; anything else is handed to the check, which says what it is. So it never refuses
 anything, and what it accepts the check would have accepted with the same result (`test_schema_twin`).
 """
 
@@ -15,58 +15,84 @@ from policy_engine.base.limits import MAX_ARGS_CHARS, MAX_ARGS_NODES
 from policy_engine.base.values import MAX_INT, MIN_INT
 from policy_engine.semantics.types import BOOL, INT, STRING, EnumType, ListType, RecordType
 
+Way = Callable[[Any], dict[str, Any]]
+
 _CLASSES: Final = {STRING: str, INT: int, BOOL: bool, ListType(STRING): list}
 _FEWEST: Final = 2
 """`itemgetter` of one key gives no tuple."""
 
 
-def straight(record: RecordType) -> Callable[[Any], dict[str, Any] | None] | None:
-    """The straight way for a record; None where a property is of another kind or bounded."""
+def straight(record: RecordType, check: Way) -> Way:
+    """The straight way for a record, `check` where it ends; `check` alone where a property is of another kind or bounded."""
     fields = record.fields
     if len(fields) < _FEWEST or any(field.bounds is not None for field in fields):
-        return None
+        return check
     classes = tuple(str if isinstance(field.type, EnumType) else _CLASSES.get(field.type) for field in fields)
     if None in classes:
-        return None
+        return check
+    if all(field.type == STRING for field in fields):
+        return _of_texts(tuple(field.name for field in fields), check)
     names = tuple(field.name for field in fields)
     enums = tuple((field.name, frozenset(field.type.options)) for field in fields if isinstance(field.type, EnumType))
     texts = tuple(place for place, field in enumerate(fields) if field.type == STRING)
     some_texts = itemgetter(*texts) if len(texts) > 1 else None
-    numbers = tuple(field.name for field in fields if field.type == INT)
+    numbers = tuple(place for place, field in enumerate(fields) if field.type == INT)
     lists = tuple(field.name for field in fields if isinstance(field.type, ListType))
     pick, count, keys = itemgetter(*names), len(names), (str,) * len(names)
 
-    def way(value: Any) -> dict[str, Any] | None:
+    def way(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
-            return None
+            return check(value)
         given: dict[str, Any] = value.copy()
-        if len(given) != count or tuple(map(type, given)) != keys:
-            return None
+        if len(given) != count:
+            return check(value)
         try:
             values = pick(given)
         except KeyError:
-            return None
-        if tuple(map(type, values)) != classes:
-            return None
+            return check(value)
+        if (*map(type, given),) != keys or (*map(type, values),) != classes:
+            return check(value)
         chars, nodes = 0, count
         if texts:
             together = values[texts[0]] if some_texts is None else "".join(some_texts(values))
             chars = len(together)
             if chars > MAX_ARGS_CHARS or not together.isascii():
-                return None
-        for name in numbers:
-            if not MIN_INT <= given[name] <= MAX_INT:
-                return None
+                return check(value)
+        for place in numbers:
+            if not MIN_INT <= values[place] <= MAX_INT:
+                return check(value)
         for name, options in enums:
             if given[name] not in options:
-                return None
+                return check(value)
         for name in lists:
             items = given[name] = given[name].copy()
             nodes += len(items)
             for text in items:
                 if type(text) is not str or not text.isascii():
-                    return None
+                    return check(value)
                 chars += len(text)
-        return given if chars <= MAX_ARGS_CHARS and nodes <= MAX_ARGS_NODES else None
+        return given if chars <= MAX_ARGS_CHARS and nodes <= MAX_ARGS_NODES else check(value)
+
+    return way
+
+
+def _of_texts(names: tuple[str, ...], check: Way) -> Way:
+    """The straight way for a record of texts alone, such as a principal mostly is."""
+    pick, count, classes = itemgetter(*names), len(names), (str,) * (2 * len(names))
+
+    def way(value: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            return check(value)
+        given: dict[str, Any] = value.copy()
+        if len(given) != count:
+            return check(value)
+        try:
+            values = pick(given)
+        except KeyError:
+            return check(value)
+        if (*map(type, given), *map(type, values)) != classes:
+            return check(value)
+        together = "".join(values)
+        return given if len(together) <= MAX_ARGS_CHARS and together.isascii() else check(value)
 
     return way
