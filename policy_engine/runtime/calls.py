@@ -39,7 +39,7 @@ def decide_call(
     except MisfitError as fault:
         return unfit(core, request, "misfit", fault.path, fault.problem)
     evaluate = ready.decide.evaluate
-    if ready.rewrites.evaluate is None and evaluate is not None:
+    if evaluate is not None and ready.rewrites.evaluate is None and not ready.bounded:
         mask = evaluate(args, principal, environment)
         verdict = ready.judge.verdict(mask)
         effect = verdict.effect
@@ -282,7 +282,7 @@ class _Call:
 
 
 class _Settled:
-    """The details of a call that its rules settled at once, without rewrites or people; worked out by a `_Call` when read."""
+    """The details of a call that its rules settled at once: no rewrite, limit or person; a `_Call` made when read."""
 
     __slots__ = ("args", "core", "degrade", "environment", "mask", "principal", "ready", "request", "verdict", "view")
 
