@@ -72,6 +72,17 @@ def test_no_case_is_left_unread(file: Path) -> None:
     assert len(re.findall(r"^## ", text, re.MULTILINE)) == len(_CASE.findall(text)) > 0
 
 
+@pytest.mark.parametrize("case", list(_cases()), ids=lambda case: f"{case.file.stem}: {case.title}")
+def test_every_finding_says_what_it_does_to_decisions(case: Case) -> None:
+    """The `effect:` line is never missing, and speaks of a rule only where a rule was lost."""
+    collector = Collector()
+    parse_policy(Source("case", case.policy), collector)
+    for diagnostic in collector.diagnostics:
+        assert diagnostic.effect, diagnostic.message
+        line = case.policy[: diagnostic.span.end].rpartition("\n")[2]
+        assert not (line.startswith(("use", "param", "let", "queues", "labels")) and "rule is not" in diagnostic.effect)
+
+
 def test_there_are_many_malformed_policies() -> None:
     """At least 25 variants are refused (issue 2)."""
     assert len({case.policy for case in _cases() if "error[" in case.expected}) >= 25

@@ -24,10 +24,13 @@ def _skips(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("shared", "reason", "code"),
-    [(True, "../shared is not here", 1), (False, "../shared is not here", 0), (True, "root may read anything", 0)],
-)
-def test_a_skip_for_material_that_is_there_fails(tmp_path: Path, shared: bool, reason: str, code: int) -> None:
-    """A test that says ../shared is missing while it is not makes the check fail; other skips are listed."""
+    [
+        (True, "../shared is not here", 1), (False, "../shared is not here", 0), (True, "root may read anything", 0),
+        (False, "LangChain is not installed: its adapter is not tested", 1),
+    ],
+)  # fmt: skip
+def test_a_skip_for_what_is_there_fails(tmp_path: Path, shared: bool, reason: str, code: int) -> None:
+    """Saying that ../shared is missing while it is not, or a package that is installed, fails; other skips are listed."""
     project = tmp_path / "project"
     project.mkdir()
     if shared:

@@ -163,3 +163,8 @@ def test_the_readme_is_read_in_two_minutes() -> None:
     """No more than 500 words outside tables and examples."""
     text = BLOCK.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(text.split()) <= 500
+
+
+def test_the_tour_is_read_in_twenty_minutes() -> None:
+    """No more than 2,400 words, its examples included: 120 a minute leave time to try them."""
+    assert len((ROOT / "docs" / "tour.md").read_text(encoding="utf-8").split()) <= 2_400

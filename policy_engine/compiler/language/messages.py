@@ -37,7 +37,7 @@ from policy_engine.compiler.language.words import (
 from policy_engine.diagnostics.model import Diagnostic, Label
 from policy_engine.diagnostics.suggest import nearest
 
-__all__ = ["head_fault", "syntax_fault"]
+__all__ = ["RULE_EFFECT", "head_fault", "syntax_fault"]
 
 RULE_EFFECT: Final = "the rule is not read, so the policy does not load"
 _HOMES: Final = {

@@ -15,7 +15,7 @@ from policy_engine.base.source import Source, Span
 from policy_engine.compiler.language.checks import CHECKS
 from policy_engine.compiler.language.codes import MISSING_HEADER, TWO_HEADERS
 from policy_engine.compiler.language.grammar import Start, parse_piece
-from policy_engine.compiler.language.messages import head_fault, syntax_fault
+from policy_engine.compiler.language.messages import RULE_EFFECT, head_fault, syntax_fault
 from policy_engine.compiler.language.remembering import Remembered
 from policy_engine.compiler.language.sizes import check_characters, piece_fits, source_fits
 from policy_engine.compiler.language.splitting import Piece, split
@@ -80,7 +80,8 @@ def _item(piece: Piece, collector: Collector) -> Item | None:
         place = Span(piece.span.source, piece.scraps[0].start, piece.scraps[0].end)
         message = "`policy` stands in the middle of a file; a file is one policy, and its header comes first"
         help_ = 'another file, taken in by use rules "FILE.policy"'
-        collector.add(Diagnostic(TWO_HEADERS, message, (Label(place, "second header"),), suggestion=help_))
+        effect = "nobody could say which policy the rules belong to, so it does not load"
+        collector.add(Diagnostic(TWO_HEADERS, message, (Label(place, "second header"),), effect, help_))
         return None
     return cast("Item | None", _parse(piece, "item", collector))
 
@@ -95,8 +96,17 @@ def _parse(piece: Piece, start: Start, collector: Collector) -> Header | Item | 
     if node is not None and not own.diagnostics:
         _ITEMS.keep(key, node, piece.span)
     for diagnostic in own.diagnostics:
-        collector.add(diagnostic)
+        collector.add(_with_effect(diagnostic, piece))
     return node
+
+
+def _with_effect(diagnostic: Diagnostic, piece: Piece) -> Diagnostic:
+    """What a fault of syntax does to decisions, where the diagnostic does not know whether a rule was lost."""
+    if diagnostic.effect not in (None, RULE_EFFECT):
+        return diagnostic
+    if piece.keyword in DECLARATION_FORMS:
+        return replace(diagnostic, effect="the declaration is not read, so the policy does not load")
+    return replace(diagnostic, effect=RULE_EFFECT)
 
 
 def _parsed(piece: Piece, start: Start, collector: Collector) -> Header | Item | None:

@@ -32,7 +32,8 @@ def source_fits(source: Source, collector: Collector) -> bool:
         Diagnostic(
             TEXT_TOO_LONG,
             f"the file is {len(source.text):,} characters long; at most {MAX_SOURCE_CHARS:,} are read",
-            (Label(Span(source, 0, 1)),), suggestion="split it and join the parts with `use rules`",
+            (Label(Span(source, 0, 1)),), effect="nothing of it is read, so the policy does not load",
+            suggestion="split it and join the parts with `use rules`",
         )
     )  # fmt: skip
     return False
