@@ -13,7 +13,7 @@ from policy_engine.runtime import degradation
 from policy_engine.runtime.approvals import Standing, desk_for
 from policy_engine.runtime.bounds.reserving import bounded
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
-from policy_engine.runtime.details import FixedDetails, Scene, errors_of, notes_of
+from policy_engine.runtime.details import FixedDetails, Scene, SmallerDetails, errors_of, notes_of
 from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.hints import call_hint
 from policy_engine.runtime.judging import Verdict
@@ -206,8 +206,8 @@ class _Call:
             return self._deny(rules, instead=replace(instead, args=decision.args))
         return Decision(
             "allow", "call", tool, args=decision.engine_args, rules=decision.rules,
-            details=decision.details, policy_digest=self.core.policy.digest,
-            observed=decision.observed, obligations=decision.obligations, degradation=instead,
+            details=SmallerDetails(self, decision.details), policy_digest=self.core.policy.digest,
+            observed=tuple(sorted({*self.observed, *decision.observed})), obligations=decision.obligations, degradation=instead,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ answers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from policy_engine.base.decision import RuleError
+from policy_engine.base.decision import DecisionDetails, RuleError
 from policy_engine.runtime.core import Core, Stage
 from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.messages import joined
@@ -80,6 +80,33 @@ class RuleDetails:
         return errors_of(self.masks, self.scene, self.faults)
 
 
+@dataclass(frozen=True, slots=True)
+class SmallerDetails:
+    """Words of a call that `else set` made smaller and that passed: those of the smaller call, and the errors of both.
+
+    What asked about the call may have asked because of an error; that it was not answered does not make it untold.
+    """
+
+    asked: DecisionDetails
+    smaller: DecisionDetails
+
+    def reason(self) -> str:
+        """Said to the agent."""
+        return self.smaller.reason()
+
+    def detail(self) -> str:
+        """Said to the operator."""
+        return self.smaller.detail()
+
+    def hint(self) -> str | None:
+        """The smaller call passes: nothing is to be hinted at."""
+        return self.smaller.hint()
+
+    def errors(self) -> tuple[RuleError, ...]:
+        """Conditions that came to an error for the call as it was made, or for the smaller one."""
+        return _in_order({*self.asked.errors(), *self.smaller.errors()})
+
+
 def notes_of(core: Core, scene: Scene, rules: Iterable[CompiledRule], note: str) -> list[str]:
     """What the `because` or `detail` of these rules say."""
     return joined(rules, note, core.namespace, scene.args, scene.principal, scene.environment)
@@ -92,7 +119,11 @@ def errors_of(
     found = [
         error for stage, mask in masks for error in stage.errors(mask, scene.args, scene.principal, scene.environment)
     ]
-    return tuple(sorted({*found, *faults}, key=lambda error: (error.rule, error.place, error.message)))
+    return _in_order({*found, *faults})
+
+
+def _in_order(errors: Iterable[RuleError]) -> tuple[RuleError, ...]:
+    return tuple(sorted(errors, key=lambda error: (error.rule, error.place, error.message)))
 
 
 def no_hint() -> str | None:

@@ -203,7 +203,7 @@ class Decider:
         if smaller.effect != "allow":
             return Answer("deny", ids(rules))
         if tool == request.tool and isinstance(end, tree.ElseSet):
-            return replace(smaller, instead=("set", rule), errors=())
+            return replace(smaller, instead=("set", rule))
         return Answer("deny", ids(rules), instead=("call", rule, tool))
 
     # ------------------------------------------------------------------ rules and names

@@ -45,12 +45,12 @@ class World:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def known_tools(self) -> dict[str, Fields | None]:
-        """Those with a schema, and those a rule names exactly."""
+        """Those with a schema, and those that a rule, or a group for rules, names exactly."""
         known = dict(self.tools)
         for layer in self.layers:
             groups = {item.name.text for item in items(layer, tree.Group)}
-            for rule in items(layer, tree.RuleHead):
-                for target in rule.targets.included:
+            for item in [*items(layer, tree.RuleHead), *items(layer, tree.Group)]:
+                for target in item.targets.included:
                     exact = target.kind == "quoted" or (target.kind == "name" and target.text not in groups)
                     if exact and target.text not in known:
                         known[target.text] = None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from policy_engine.base.source import Source
 from policy_engine.cli.app import COMMANDS
@@ -50,6 +51,16 @@ def _with(*languages: str) -> list[Path]:
     return [page for page in PAGES if any(_blocks(page, *languages))]
 
 
+@pytest.fixture
+def patient_properties() -> Iterator[None]:
+    """Hypothesis prepares tables when it first draws in a folder; on a busy machine that is no fault of a page."""
+    settings.register_profile("pages", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("pages")
+    yield
+    settings.load_profile("default")
+
+
+@pytest.mark.usefixtures("patient_properties")
 @pytest.mark.parametrize("page", _with("python", "console", "yaml"), ids=_name)
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python, console and cases examples of a page do what the page says."""

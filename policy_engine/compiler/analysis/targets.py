@@ -101,7 +101,8 @@ class TargetResolver:
                     return self._bare(target, what, excepting)
                 if target.text in tools:
                     return {target.text: tools[target.text]}
-                self._report_unknown(target, what, excepting)
+                if not self._draft.schemas_missing:
+                    self._report_unknown(target, what, excepting)
                 return {}
 
     def _bare(self, target: Target, what: str, excepting: bool) -> dict[str, Subject]:
@@ -143,7 +144,8 @@ class TargetResolver:
         if is_bare(target):
             message, other = f"`{word}` is neither a tool nor a group", f'a tool without a schema goes in quotes: "{word}"'
         else:
-            message, other = f"there is no tool `{word}` to except", None
+            message = f"there is no tool `{word}`" + (" to except" if excepting else "")
+            other = None if excepting else "a rule that names it, or its schema: use tools …"
         self._draft.report(
             UNKNOWN_TARGET, message, target.span,
             effect=f"{what} would be about the tool all the same" if excepting else f"{what} would not be about it, silently",

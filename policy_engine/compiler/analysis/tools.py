@@ -22,7 +22,6 @@ from policy_engine.semantics.ast.policy import (
     ElseRetry,
     Escalation,
     Group,
-    Let,
     Limit,
     Otherwise,
     RuleHead,
@@ -173,7 +172,7 @@ def is_bare(target: Target) -> bool:
 
 
 def exact_targets(layer: Layer) -> Iterator[Target]:
-    """Every target that names one tool exactly and so makes it known."""
+    """Every target that names one tool exactly and so makes it known. A `let` does not: it is a word about tools."""
     for _, item in layer.items():
         for target in _included(item):
             if target.kind == "quoted" or (target.kind == "name" and not is_bare(target)):
@@ -183,8 +182,6 @@ def exact_targets(layer: Layer) -> Iterator[Target]:
 def _included(item: object) -> Iterator[Target]:
     match item:
         case RuleHead() | Group():
-            yield from item.targets.included
-        case Let() if item.targets is not None:
             yield from item.targets.included
         case _:
             pass

@@ -86,6 +86,7 @@ BROKEN = [
         "let a0 = args.amount\n" + "".join(f"let a{n} = a{n - 1} + a{n - 1}\n" for n in range(1, 15))
         + "allow x on crm.refund when a14 > 1.0", "let-too-large",
     ),
+    ("let amount on crm.refnd = args.amount\nallow x on *\ndeny y on crm.refund when amount > 1.0", "unknown-target"),
     ("let unused_one = args.x.y.z + nothing\nallow x on crm.refund", "unknown-name"),
     # limits
     ("limit x on crm.refund to 5.0 of call.cost per run", "missing-reserve"),
@@ -164,6 +165,13 @@ def test_a_tool_without_schema_is_noted_once(compiled: Any) -> None:
     found = compiled("allow x on web.fetch\ndeny y on web.fetch when args.x == 1")
     assert found.one("untyped-tool").severity == "note"
     assert found.policy.tools["web.fetch"].input is None
+
+
+def test_a_group_makes_its_tools_known_and_a_let_makes_none(compiled: Any) -> None:
+    """Rules name tools through groups; a word about a tool is no rule, so a typo in it opens nothing."""
+    assert "web.fetch" in compiled("group outside = web.fetch\nallow x on outside").policy.tools
+    found = compiled("let far on web.fetch = args.far\nallow x on *")
+    assert found.errors == ["unknown-target"]
 
 
 def test_a_glob_never_makes_a_tool_known(compiled: Any) -> None:

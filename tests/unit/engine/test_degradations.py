@@ -50,6 +50,26 @@ def test_a_smaller_call_runs_with_what_was_set(shop: Callable[..., Policy]) -> N
     assert (decision.effect, decision.args, decision.rules) == ("allow", {"amount": 100.0}, ("shop/a",))
 
 
+def test_a_call_made_smaller_tells_what_failed_about_both(shop: Callable[..., Policy]) -> None:
+    """The rule asked because of an error, so the error is told though the smaller call passes; `observe` rules likewise."""
+    more = (
+        "observe deny seen on crm.refund when args.amount == 500.0\n"
+        "observe deny after on crm.refund when args.amount == 100.0\n"
+        "allow also on crm.refund when 1 / (int(args.amount) - 100) > 0\n"
+    )
+    when = "1 / (int(args.amount) - 500) > 5"
+    policy = shop(rules("else set args.amount to 100.0", more=more, when=when))
+    request = Request(tool="crm.refund", args=ARGS, principal=Principal(id="u1"))
+    (ask,) = policy.decide(request).asks
+    silent = Approval(
+        rule=ask.rule, queue=ask.queue, digest=ask.digest, expires=ask.expires, approver={"id": "p1"}, answer="silent"
+    )
+    decision = policy.decide(request, approvals=[silent])
+    assert (decision.effect, decision.rules) == ("allow", ("shop/a",))
+    assert [error.rule for error in decision.errors] == ["shop/also", "shop/e0"]
+    assert decision.observed == ("shop/after", "shop/seen")
+
+
 @pytest.mark.parametrize(
     "more",
     [
