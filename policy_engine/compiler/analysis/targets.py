@@ -141,6 +141,7 @@ class TargetResolver:
     def _report_unknown(self, target: Target, what: str, excepting: bool) -> None:
         word = target.text
         near = nearest(word, [*self._draft.tools, *self._layer.groups])
+        other: str | None
         if is_bare(target):
             message, other = f"`{word}` is neither a tool nor a group", f'a tool without a schema goes in quotes: "{word}"'
         else:
