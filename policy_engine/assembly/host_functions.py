@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policy_engine.assembly.deadlines import Deadlined
+from policy_engine.base.decision import Recorded
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import inward, outward
 from policy_engine.compiler.cel.type_text import read_type
@@ -16,6 +17,7 @@ from policy_engine.semantics.conforming import conforms
 from policy_engine.semantics.context import EvaluationContext
 from policy_engine.semantics.functions.declaration import Function, Overload
 from policy_engine.semantics.operations import no_overload
+from policy_engine.semantics.recording import ACTIVE
 from policy_engine.semantics.types import DOUBLE, Type
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -76,6 +78,18 @@ def _type(given: str | Type) -> Type:
 def _body(host: HostFunction, overload: Overload) -> Callable[..., Any]:
     def direct(*arguments: Any) -> Any:
         given = _checked(host.name, overload, arguments)
+        recordings = ACTIVE.get()
+        if recordings is None:
+            return answered(given)
+        try:
+            value = answered(given)
+        except EvaluationError as error:
+            recordings.note(Recorded(host.name, tuple(map(outward, arguments)), None, error.message))
+            raise
+        recordings.note(Recorded(host.name, tuple(map(outward, arguments)), outward(value)))
+        return value
+
+    def answered(given: list[Any]) -> Any:
         try:
             made = host.call(*given)
         except Exception as fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from policy_engine.assembly.caching.recording import RecordingResolver
@@ -13,6 +14,8 @@ from policy_engine.assembly.clock import clock_from
 from policy_engine.assembly.collecting import uncollected
 from policy_engine.assembly.files import FileResolver, MemoryResolver, entries
 from policy_engine.assembly.host_functions import HostFunction
+from policy_engine.assembly.provision import Files, Given, provision_of
+from policy_engine.base.provision import ProvisionError
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
@@ -47,12 +50,16 @@ def load(
     files, resolver = entries(path), RecordingResolver(FileResolver())
     place = None if functions else shelf(files, [os.fspath(layer) for layer in under], params or {}, tools)
     known = None if place is None else place.find()
+    given = Given(dict(params or {}), tuple(functions), tuple(tools))
     if known is not None:
-        return Policy(known, clock_from(clock), history=history or MemoryHistory())
+        return Policy(
+            known.policy, clock_from(clock), history=history or MemoryHistory(),
+            provider=partial(provision_of, known.policy, known.files, given),
+        )  # fmt: skip
     compilation = compiled(
         resolver, files, under=under, params=params, functions=functions, tools=tools, executable=True
     )
-    policy = _policy(compilation, clock, functions, history)
+    policy = _policy(compilation, clock, history, given, partial(_read, resolver, files, under))
     if place is not None and not compilation.extras:  # each start must see that an extra is still there
         place.keep(policy.compiled, resolver)
     return policy
@@ -70,11 +77,12 @@ def loads(
     history: HistoryStore | None = None,
 ) -> Policy:
     """The same from a text; `files` holds what it uses, by the names it uses. Raises `PolicyError`."""
-    resolver = MemoryResolver({**(files or {}), "policy": text})
+    resolver = RecordingResolver(MemoryResolver({**(files or {}), "policy": text}))
     compilation = compiled(
         resolver, ["policy"], under=under, params=params, functions=functions, tools=tools, executable=True
     )
-    return _policy(compilation, clock, functions, history)
+    given = Given(dict(params or {}), tuple(functions), tuple(tools))
+    return _policy(compilation, clock, history, given, partial(_read, resolver, ["policy"], under))
 
 
 def check(
@@ -113,10 +121,24 @@ def compiled(
 
 
 def _policy(
-    compilation: Compilation, clock: Callable[[], datetime] | None, functions: Sequence[HostFunction],
-    history: HistoryStore | None,
+    compilation: Compilation, clock: Callable[[], datetime] | None, history: HistoryStore | None, given: Given,
+    files: Callable[[], Files],
 ) -> Policy:  # fmt: skip
-    if compilation.policy is None or has_errors(compilation.diagnostics):
+    policy = compilation.policy
+    if policy is None or has_errors(compilation.diagnostics):
         raise PolicyError(compilation.diagnostics)
-    records = not all(function.pure for function in functions)
-    return Policy(compilation.policy, clock_from(clock), records=records, history=history or MemoryHistory())
+    return Policy(
+        policy, clock_from(clock), records=bool(given.functions), history=history or MemoryHistory(),
+        provider=lambda: provision_of(policy, files(), given),
+    )  # fmt: skip
+
+
+def _read(resolver: RecordingResolver, files: Sequence[str], under: Sequence[str | os.PathLike[str]]) -> Files:
+    """What was read to make a policy."""
+    if not resolver.complete:
+        raise ProvisionError("a file of the policy was changed while it was loaded: load it again")
+    entered = resolver.entered
+    return Files(
+        [entered[file] for file in files], [entered[os.fspath(layer)] for layer in under], resolver.references,
+        resolver.shown, resolver.contents,
+    )  # fmt: skip

@@ -23,7 +23,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _MOST_DEPTH: Final = 200
 _SORTED: Final = orjson.OPT_SORT_KEYS
 _STRICTLY: Final = (
-    orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 )
 
 
@@ -47,8 +47,15 @@ def canonical(value: Any) -> bytes:
     return orjson.dumps(value, option=_SORTED)
 
 
+def written(value: Any) -> bytes:
+    """The bytes of JSON-like data with its keys as they stand: what is read of them and written again is the same."""
+    return orjson.dumps(value)
+
+
 def encoded(value: Any) -> tuple[Any, bytes]:
-    """JSON-like data that stands for any value, and its canonical bytes. Never raises: what cannot be kept is told as such.
+    """JSON-like data that stands for any value, and its bytes. Never raises: what cannot be kept is told as such.
+
+    The order of keys is kept: conditions may see it.
 
     Most values are plain JSON already, which their bytes show: no `null` that may have been NaN, no key with a `$`.
     """
@@ -59,7 +66,7 @@ def encoded(value: Any) -> tuple[Any, bytes]:
     except (TypeError, ValueError, RecursionError):
         pass
     data = to_json(value)
-    return data, orjson.dumps(data, option=_SORTED)
+    return data, orjson.dumps(data)
 
 
 def to_json(value: Any, depth: int = 0) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from policy_engine.audit.encoding import canonical
+from policy_engine.audit.encoding import written
 from policy_engine.base.errors import MisfitError
 from policy_engine.semantics.functions.detectors.secrets import masked_text
 from policy_engine.semantics.schema.strict_json import parse_json
@@ -89,7 +89,7 @@ def _text(value: str, place: str, places: list[str]) -> str:
         made = _masked(data, place, inside) if isinstance(data, Mapping | list) else data
         if inside:
             places.extend(inside)
-            return canonical(made).decode()
+            return written(made).decode()
     shown = masked_text(value)
     if shown != value:
         places.append(place)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal as OneOf
 import orjson
 
 from policy_engine.audit.chain import SALT_BYTES, commitment
-from policy_engine.audit.encoding import canonical, encoded, from_json
+from policy_engine.audit.encoding import encoded, from_json, written
 from policy_engine.audit.masking import masked
 
 Keeping = OneOf["masked", "whole", "digests"]
@@ -66,10 +66,10 @@ def kept(
         elif keeping == "masked" and name not in NEVER_MASKED:
             shown, places = masked(data)
             if places:
-                how, raw = "masked", canonical({"masked": places, "value": shown})
+                how, raw = "masked", written({"masked": places, "value": shown})
         promise = commitment(salt, raw)
         said[name] = promise if how is None else [promise, how]
-        beside.append(b'%b:["%b"%b]' % (canonical(name), salt, b"" if how == "digest" else b"," + raw))
+        beside.append(b'%b:["%b"%b]' % (written(name), salt, b"" if how == "digest" else b"," + raw))
     return said, b"{%b}" % b",".join(beside) if beside else None
 
 
@@ -127,4 +127,4 @@ def _as_promised(promise: Any, row: Any) -> bool:
     if isinstance(promise, list) and promise[1] == "digest":
         return len(row) == 1
     wanted = promise if isinstance(promise, str) else promise[0]
-    return len(row) == 2 and commitment(row[0].encode(), canonical(row[1])) == wanted
+    return len(row) == 2 and commitment(row[0].encode(), written(row[1])) == wanted

@@ -12,6 +12,7 @@ from typing import Any, Literal as OneOf
 
 from policy_engine.base.decision import Decision, Effect, Phase, Recorded, RuleError
 from policy_engine.base.errors import EvaluationError
+from policy_engine.base.provision import Provision, ProvisionError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp
 from policy_engine.runtime.bounds.mediating import Bounds
@@ -24,7 +25,7 @@ from policy_engine.runtime.histories import Histories
 from policy_engine.runtime.ports.history import HistoryStore
 from policy_engine.runtime.trace.run import Run
 from policy_engine.semantics.artifact import CompiledPolicy
-from policy_engine.semantics.recording import Recordings
+from policy_engine.semantics.recording import ACTIVE, Recordings
 
 _FAULT = "the policy engine could not decide this, so it is refused"
 
@@ -34,9 +35,10 @@ class Policy:
 
     def __init__(
         self, compiled: CompiledPolicy, clock: Callable[[], Timestamp], *, records: bool = False,
-        history: HistoryStore | None = None,
+        history: HistoryStore | None = None, provider: Callable[[], Provision] | None = None,
     ) -> None:  # fmt: skip
-        """`records`: the host registered functions that are not pure, so that each decision records what they answer.
+        """`records`: the host registered functions, so that each decision records what they answer. `provider` tells what the
+        policy was made of.
 
         `history` keeps calls across runs; without one, conditions that read a `history` are errors.
         """
@@ -46,6 +48,7 @@ class Policy:
             self._histories = Histories(compiled.histories, history, core.namespace, core.intake)
             core.folds.history = self._histories.read
         self._records = records
+        self._provider = provider
         self._bounds = Bounds(core, self._begin, self._view, self._fault)
 
     @property
@@ -62,6 +65,12 @@ class Policy:
     def digest(self) -> str:
         """SHA-256 (hex) of everything that can change a decision: sources, data, schemas, params, engine version."""
         return self._core.policy.digest
+
+    def provision(self) -> Provision:
+        """What the policy was made of, so that it can be loaded again elsewhere; raises `ProvisionError`."""
+        if self._provider is None:
+            raise ProvisionError("this policy was made by hand, not by `load`: nobody knows what of")
+        return self._provider()
 
     @property
     def compiled(self) -> CompiledPolicy:
@@ -184,6 +193,7 @@ class Policy:
         if not self._records:
             return self._core, None
         recordings = Recordings(known, more=True) if recorded is None else Recordings(recorded)
+        ACTIVE.set(recordings)
         return self._core.recording(recordings), recordings
 
     def _fault(self, effect: Effect, phase: Phase, name: str, fault: Exception) -> Decision:

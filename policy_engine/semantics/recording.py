@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
 from policy_engine.base.decision import Recorded
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import inward, outward
+
+ACTIVE: ContextVar[Recordings | None] = ContextVar("recordings of the decision that is being made", default=None)
+"""Where functions that are pure, and so know of no decision, leave what they answered."""
 
 
 class Recordings:
@@ -53,6 +57,14 @@ class Recordings:
             return error
         self._order.append(Recorded(function, given, outward(value), None))
         return value
+
+    def note(self, recorded: Recorded) -> None:
+        """Keep what a pure function answered, once for each of its arguments. Nobody reads it while this is decided."""
+        key = (recorded.function, _key([inward(argument) for argument in recorded.args]))
+        with self._lock:
+            if not self._sealed and key not in self._answers:
+                self._answers[key] = None
+                self._order.append(recorded)
 
     def seal(self) -> tuple[Recorded, ...]:
         """End the questions; what was recorded, in the order it was asked."""

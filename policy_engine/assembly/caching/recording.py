@@ -14,6 +14,7 @@ class RecordingResolver:
     def __init__(self, inner: SourceResolver) -> None:
         self._inner = inner
         self.references: dict[tuple[str, str], str] = {}
+        self.entered: dict[str, str] = {}
         self.contents: dict[str, bytes] = {}
         self.shown: dict[str, str] = {}
         self.complete = True
@@ -21,7 +22,9 @@ class RecordingResolver:
     def resolve(self, reference: str, relative_to: str | None) -> str:
         """What the inner one answers; a reference from nowhere is the host's, and part of the entry's name already."""
         found = self._inner.resolve(reference, relative_to)
-        if relative_to is not None:
+        if relative_to is None:
+            self.entered[reference] = found
+        else:
             known = self.references.setdefault((reference, relative_to), found)
             self.complete &= known == found
         return found

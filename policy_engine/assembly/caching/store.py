@@ -12,11 +12,13 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from policy_engine.assembly.caching.lean_form import LeanWriter
 from policy_engine.assembly.caching.recording import RecordingResolver, decoded
+from policy_engine.assembly.provision import Files
 from policy_engine.base.source import Source
 from policy_engine.compiler.caching.artifact import Generated, Stored, restored, stored
 from policy_engine.compiler.caching.plain import Encoder, Unencodable
@@ -30,15 +32,24 @@ _STALE_SECONDS: Final = 3600.0
 _SUFFIX: Final = ".policy-cache"
 
 
+@dataclass(frozen=True)
+class Found:
+    """A policy from the cache, with the files that were compared with those it was made of."""
+
+    policy: CompiledPolicy
+    files: Files
+
+
 class Shelf:
     """The place of one policy in the cache: the files it begins with, and what the host gave beside them."""
 
-    def __init__(self, files: Sequence[str], folder: str, extra: bytes) -> None:
+    def __init__(self, files: Sequence[str], above: Sequence[str], folder: str, extra: bytes) -> None:
         self._files = list(files)
+        self._above = list(above)
         self._folder = folder
         self._extra = extra
 
-    def find(self) -> CompiledPolicy | None:
+    def find(self) -> Found | None:
         """The policy as it was compiled, if all it was made of is unchanged and the entry is proved to be ours."""
         try:
             entry, texts = vault.opened(self._files, self._folder, self._extra, hashlib.sha256)
@@ -49,7 +60,10 @@ class Shelf:
             Source(name, text if file is None else decoded(texts[file]) or "")
             for name, text, file in entry.index["sources"]
         ]
-        return restored(entry.index["plan"], pieces.__getitem__, sources)
+        policy = restored(entry.index["plan"], pieces.__getitem__, sources)
+        references = {(reference, file): found for reference, file, found in entry.index["references"]}
+        shown = {file: shown for file, shown, _ in entry.index["files"]}
+        return None if policy is None else Found(policy, Files(self._files, self._above, references, shown, texts))
 
     def keep(self, policy: CompiledPolicy, read: RecordingResolver) -> None:
         """Keep a policy that was just compiled from what `read` read; silently not where that cannot be."""
@@ -91,7 +105,7 @@ def shelf(
         extra = b"" if given == ([], [], []) else repr(Encoder([]).encode(given)).encode("utf-8", "surrogatepass")
     except (OSError, Unencodable, TypeError, ValueError):
         return None
-    return Shelf(found, folder, extra)
+    return Shelf(found, [file for file, _ in above], folder, extra)
 
 
 def _sources(made: Stored, read: RecordingResolver) -> list[tuple[str, str | None, str | None]]:

@@ -80,7 +80,7 @@ def test_answers_are_judged_by_the_host_and_masked() -> None:
         return policy.decide_event(event, run=policy.run(input="hello"))
 
     decision = said(text)
-    assert [one.function for one in decision.recorded] == ["judge"]
+    assert [one.function for one in decision.recorded] == ["language", "judge"]
     assert asked == ["polite, no legal advice"]
     assert "desk.output/tone" not in {error.rule for error in decision.errors}
     assert "desk.output/language" not in decision.rules
