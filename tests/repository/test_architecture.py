@@ -38,6 +38,7 @@ DOORS = {
     "typing_extensions": ("adapters/policy_engine_adapters/",),
     "langchain": ("adapters/policy_engine_adapters/langchain",),
     "langchain_core": ("adapters/policy_engine_adapters/langchain",),
+    "opentelemetry": ("policy_engine/telemetry/",),
     "langgraph": ("adapters/policy_engine_adapters/langchain",),
 }  # fmt: skip
 """Third-party package: where it may be imported. What is not here may be imported nowhere."""
