@@ -10,6 +10,8 @@ from typing import Any, Final
 import typer
 
 from policy_engine.cli import terminal
+from policy_engine.cli.commands.audit_compare import compare
+from policy_engine.cli.commands.audit_stats import stats
 from policy_engine.cli.commands.check import check
 from policy_engine.cli.commands.decide import decide
 from policy_engine.cli.commands.explain import explain
@@ -22,6 +24,10 @@ from policy_engine.cli.exits import BROKEN
 
 COMMANDS: Final[tuple[Callable[..., Any], ...]] = (init, check, fmt, decide, explain, plan, rule, test)
 """Every command, in the order of the help page. Its name is that of its function."""
+GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., Any], ...]], ...]] = (
+    ("audit", "The record of what was decided and what came of it.", (stats, compare)),
+)
+"""Commands that are several: `policy approvals show`. A name that Python has for itself stands with a `_` behind it."""
 _HELP: Final = """Rules between AI agents and the world: write, check, test and try them.
 
 Exit codes: 0 fine, 1 findings or a refusal, 2 wrong usage or input that cannot be read.
@@ -42,6 +48,11 @@ def application() -> typer.Typer:
     app.callback()(_nothing)
     for command in COMMANDS:
         app.command(command.__name__)(command)
+    for name, about, members in GROUPS:
+        group = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+        for command in members:
+            group.command(command.__name__.rstrip("_"))(command)
+        app.add_typer(group, name=name)
     return app
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from policy_engine.audit.metrics.breakers import Breakers
 from policy_engine.audit.metrics.calls import Calls
@@ -21,6 +21,9 @@ from policy_engine.audit.metrics.refusals import Refusals
 from policy_engine.audit.metrics.retries import Retries
 from policy_engine.audit.metrics.spending import Spending
 from policy_engine.audit.metrics.told import Told
+
+OF_THE_LOG: Final = frozenset(("checkpoint", "policy", "erased"))
+"""Kinds of records that a log makes itself."""
 
 
 class Stats:
@@ -48,7 +51,9 @@ class Stats:
                 self._by_kind.setdefault(kind, []).append(metric)
 
     def add(self, record: Told) -> None:
-        """Count a record."""
+        """Count a record; what the log writes about itself is not counted, for nobody is told of it live."""
+        if record.kind in OF_THE_LOG:
+            return
         with self._lock:
             self._records += 1
             self._first = record.at if self._first is None else min(self._first, record.at)
