@@ -76,6 +76,10 @@ class CounterStore(Protocol):
         """The call provably did not run: as if it had never been reserved. Unknown calls are none."""
         ...
 
+    def forget(self, counters: Sequence[str]) -> None:
+        """Nobody will ask for these counters again (their run has ended): nothing of them needs to be kept."""
+        ...
+
     def admit(self, breaker: str, call: str, *, now: int, probe_after: int, lease: int) -> Admission:
         """Ask a breaker. Of an open one, one call after `probe_after` nanoseconds is a probe; its place is free for another
         probe once it was reported, or `lease` nanoseconds have passed."""

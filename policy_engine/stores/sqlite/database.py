@@ -78,7 +78,7 @@ class Database:
         """
         with self.write() as connection:
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+                "CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"
             )
             row = connection.execute("SELECT version FROM parts WHERE part = ?", (part,)).fetchone()
             version = row[0] if row else 0
