@@ -22,7 +22,8 @@ for name in ("grammar/policy.lark", "grammar/cel.lark", "rulesets/banking/bankin
     assert "site-packages" in str(resource(name)), name
 assert policy_engine.cel.evaluate("1 + 1", {}) == 2
 assert callable(generic.guarded)
-assert (pathlib.Path(policy_engine.__file__).parent / "py.typed").exists()
+for module in (policy_engine, generic):
+    assert (pathlib.Path(module.__file__).parent / "py.typed").exists(), module
 policy = policy_engine.load("support.policy")
 request = policy_engine.Request(tool="crm.search", args={"words": "x"}, principal={"id": "u", "role": "lead"})
 assert policy.decide(request).effect == "allow"

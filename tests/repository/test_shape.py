@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
 
+import policy_engine
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "policy_engine").rglob("*.py"), *(ROOT / "adapters").rglob("*.py")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -99,3 +101,15 @@ def test_nothing_generated_is_committed() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     bad = [name for name in listed.stdout.splitlines() if re.search(r"__pycache__|\.pyc$|\.egg-info|^dist/|^\.venv/", name)]
     assert bad == []
+
+
+def test_type_checkers_see_the_names_that_run() -> None:
+    """`__init__.pyi` takes each public name from the module that `__init__.py` fetches it from, and no other."""
+    told: dict[str, set[str]] = {}
+    for node in ast.parse((ROOT / "policy_engine" / "__init__.pyi").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            assert all(one.asname == one.name for one in node.names), "only `X as X` is public to type checkers"
+            told[str(node.module)] = {one.name for one in node.names}
+    assert told == {home: set(names) for home, names in policy_engine._HOMES.items()}
+    assert sorted(name for names in told.values() for name in names) == sorted(policy_engine.__all__)
+    assert all(getattr(policy_engine, name) is not None for name in policy_engine.__all__)
