@@ -10,6 +10,7 @@ from typing import Any, Final
 import typer
 
 from policy_engine.cli import terminal
+from policy_engine.cli.commands import approvals, keys
 from policy_engine.cli.commands.audit_compare import compare
 from policy_engine.cli.commands.audit_stats import stats
 from policy_engine.cli.commands.check import check
@@ -25,7 +26,9 @@ from policy_engine.cli.exits import BROKEN
 COMMANDS: Final[tuple[Callable[..., Any], ...]] = (init, check, fmt, decide, explain, plan, rule, test)
 """Every command, in the order of the help page. Its name is that of its function."""
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., Any], ...]], ...]] = (
+    ("approvals", approvals.HELP, approvals.COMMANDS),
     ("audit", "The record of what was decided and what came of it.", (stats, compare)),
+    ("keys", keys.HELP, keys.COMMANDS),
 )
 """Commands that are several: `policy approvals show`. A name that Python has for itself stands with a `_` behind it."""
 _HELP: Final = """Rules between AI agents and the world: write, check, test and try them.

@@ -22,7 +22,7 @@ ROOMY = {"most_per_run": 100, "most_per_principal": 100}
 FIRST = Question(
     id="q-one", binding="b1", facts="f1", rule="shop/big", digest="d1", asked=1000, expires=1400,
     tiers=(AskedTier("finance", 1, 100), AskedTier("managers", 2, 200)), run="r1", principal="p1",
-    shown={"tool": "crm.refund", "arguments": [{"path": "args.amount", "value": "500.0"}]},
+    shown={"tool": "crm.refund", "arguments": [{"path": "args.amount", "value": "500.0"}]}, seal=b"\x00sealed",
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ DOORS = {
     "stdnum": ("policy_engine/semantics/functions/detectors/checksum.py",),
     "detect_secrets": ("policy_engine/semantics/functions/detectors/secrets.py",),
     "orjson": ("policy_engine/runtime/approvals.py", "policy_engine/audit/"),
-    "cryptography": ("policy_engine/audit/signing.py",),
+    "cryptography": ("policy_engine/audit/signing.py", "policy_engine/assembly/approver_keys.py"),
     "yaml": (
         "policy_engine/compiler/analysis/data_text.py", "policy_engine/runtime/trace/provenance/",
         "policy_engine/cli/cases/strict_yaml.py",

@@ -30,7 +30,7 @@ class Question:
     `binding`, `digest` and `expires` (nanoseconds) are those of the first `Ask`; `facts` is the digest of what a person sees,
     the model's own words aside; `shown` is all they see, JSON-like. `run` and `principal` are who may have only so many open
     questions. `tiers` are those that can be asked, `tier` the number of those that ended in silence; only it, `state` and
-    `used_by` (the call that used the answers) ever change.
+    `used_by` (the call that used the answers) ever change. `seal` is the host's on all the rest.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Question:
     run: str
     principal: str
     shown: Mapping[str, Any]
+    seal: bytes = b""
     tier: int = 0
     state: State = "open"
     used_by: str | None = None

@@ -21,7 +21,7 @@ _STEPS: Final = (
     CREATE TABLE questions (
         id TEXT PRIMARY KEY, binding TEXT NOT NULL, facts TEXT NOT NULL, rule TEXT NOT NULL, digest TEXT NOT NULL,
         asked INTEGER NOT NULL, expires INTEGER NOT NULL, tiers TEXT NOT NULL, run TEXT NOT NULL, principal TEXT NOT NULL,
-        shown TEXT NOT NULL, tier INTEGER NOT NULL, state TEXT NOT NULL, used_by TEXT, last INTEGER NOT NULL
+        shown TEXT NOT NULL, seal BLOB NOT NULL, tier INTEGER NOT NULL, state TEXT NOT NULL, used_by TEXT, last INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX questions_asked ON questions (binding, facts) WHERE state IN ('open', 'refused');
     CREATE INDEX questions_of_run ON questions (run) WHERE state = 'open';
@@ -42,7 +42,7 @@ _STEPS: Final = (
     """,
 )
 _QUESTION: Final = (
-    "id, binding, facts, rule, digest, asked, expires, tiers, run, principal, shown, tier, state, used_by"
+    "id, binding, facts, rule, digest, asked, expires, tiers, run, principal, shown, seal, tier, state, used_by"
 )
 _ANSWER: Final = "id, question, queue, answer, approver, at, signature, record, reason"
 _MOST_ANSWERS: Final = 1000
@@ -71,7 +71,7 @@ class SqliteApprovals:
             if found is None:
                 _check_room(file, "run", question.run, most_per_run)
                 _check_room(file, "principal", question.principal, most_per_principal)
-                file.execute(f"INSERT INTO questions ({_QUESTION}, last) VALUES ({'?, ' * 14}?)", _row(question))
+                file.execute(f"INSERT INTO questions ({_QUESTION}, last) VALUES ({'?, ' * 15}?)", _row(question))
             chosen = found or question
             file.execute("INSERT OR IGNORE INTO waiting (call, question) VALUES (?, ?)", (call, chosen.id))
             return chosen
@@ -190,8 +190,8 @@ def _row(question: Question) -> tuple[Any, ...]:
     tiers = [[tier.queue, tier.count, tier.within] for tier in question.tiers]
     return (
         question.id, question.binding, question.facts, question.rule, question.digest, question.asked, question.expires,
-        json.dumps(tiers), question.run, question.principal, json.dumps(dict(question.shown)), question.tier, question.state,
-        question.used_by, len(tiers),
+        json.dumps(tiers), question.run, question.principal, json.dumps(dict(question.shown)), question.seal, question.tier,
+        question.state, question.used_by, len(tiers),
     )  # fmt: skip
 
 
@@ -211,7 +211,7 @@ def _readable(rows: Iterable[Any]) -> Iterator[Question]:
 
 def _question(row: Any) -> Question:
     """A question from its row; raises `StoreError` for one that is none."""
-    id, binding, facts, rule, digest, asked, expires, tiers, run, principal, shown, tier, state, used_by = row
+    id, binding, facts, rule, digest, asked, expires, tiers, run, principal, shown, seal, tier, state, used_by = row
     try:
         steps = tuple(_tier(*step) for step in json.loads(tiers))
         seen = json.loads(shown)
@@ -220,7 +220,7 @@ def _question(row: Any) -> Question:
     if not steps or not isinstance(seen, dict) or not 0 <= tier <= len(steps):
         raise StoreError("a question in the store cannot be read")
     return Question(
-        id, binding, facts, rule, digest, asked, expires, steps, run, principal, seen, tier=tier, state=state, used_by=used_by
+        id, binding, facts, rule, digest, asked, expires, steps, run, principal, seen, bytes(seal), tier, state, used_by
     )  # fmt: skip
 
 

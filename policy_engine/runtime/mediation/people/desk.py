@@ -56,7 +56,9 @@ class People:
         self._judge = Judge(verify, seal)
         self._notify = notify
         self._new_id = new_id
-        self._finder = Finder(store, new_id, most_per_run=most_per_run, most_per_principal=most_per_principal)
+        self._finder = Finder(
+            store, new_id, seal, most_per_run=most_per_run, most_per_principal=most_per_principal
+        )
         self._teller = Teller(store)
 
     def standing(self, asked: Asked, asks: Sequence[Ask], told: Sequence[Approval], now: int) -> Standing:

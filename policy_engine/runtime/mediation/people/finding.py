@@ -1,34 +1,40 @@
 """Finding the question of a call again, or opening it, without believing the store.
 
-A question counts if this process opened it, and then as it was opened; else if it shows exactly what the call would show
-now, so that nobody can let people see one thing and approve another.
+A question counts if this process opened it, and then as it was opened; if the host sealed it with the key it has now; else
+if it shows exactly what the call would show now, so that nobody can let people see one thing and approve another.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from policy_engine.base.decision import Ask
+from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.runtime.approvals import canonical
 from policy_engine.runtime.mediation.people.ladder import expires_of, tier_by, tiers_of
 from policy_engine.runtime.mediation.people.rendering import Asked, facts_of, record_of, shown_of
+from policy_engine.runtime.mediation.people.statements import Seal, question_statement
 from policy_engine.runtime.ports.approvals import ApprovalStore, Question, TooManyQuestions
 
 _MOST_KEPT: Final = 10_000
 """Questions that this process remembers; an older one must show again what its call shows."""
+_SKEW: Final = 60 * NANOS_PER_SECOND
+"""Between the clock of a decision and that of its question."""
 
 
 class Finder:
     """Questions that count. `most_per_run` and `most_per_principal` bound how many may be open."""
 
     def __init__(
-        self, store: ApprovalStore, new_id: Callable[[], str], *, most_per_run: int, most_per_principal: int
+        self, store: ApprovalStore, new_id: Callable[[], str], seal: Seal, *, most_per_run: int, most_per_principal: int
     ) -> None:
         self._store = store
+        self._seal = seal
         self._new_id = new_id
         self._most_per_run = most_per_run
         self._most_per_principal = most_per_principal
@@ -73,19 +79,24 @@ class Finder:
 
     def _counting(self, found: Question, asked: Asked, ask: Ask, now: int) -> Question | None:
         if found.id not in self._kept:
-            fresh = self._fresh(asked, ask, now)
-            if not _same(found, fresh):
+            if not self._sealed(found) and not _same(found, self._fresh(asked, ask, now)):
                 return None
             self._keep(found)
         return self.known(found, now)
 
     def _fresh(self, asked: Asked, ask: Ask, now: int) -> Question:
         shown = shown_of(asked, ask)
-        return Question(
+        question = Question(
             id=self._new_id(), binding=ask.binding, facts=facts_of(shown), rule=ask.rule, digest=ask.digest, asked=now,
             expires=expires_of(ask), tiers=tiers_of(ask), run=asked.root,
             principal=hashlib.sha256(canonical(record_of(asked.principal))).hexdigest(), shown=shown,
         )  # fmt: skip
+        return replace(question, seal=self._seal(question_statement(question)))
+
+    def _sealed(self, found: Question) -> bool:
+        """Whether this host asked it, perhaps before a restart, and nobody changed it since."""
+        whole = 0 <= found.tier <= len(found.tiers) and found.facts == facts_of(found.shown)
+        return whole and hmac.compare_digest(found.seal, self._seal(question_statement(found)))
 
     def _keep(self, question: Question) -> None:
         self._kept[question.id] = replace(question, tier=0, state="open", used_by=None)
@@ -105,4 +116,5 @@ def _same(found: Question, fresh: Question) -> bool:
         and found.rule == fresh.rule
         and found.tiers == fresh.tiers
         and 0 <= found.tier <= len(found.tiers)
+        and abs((found.expires - found.asked) - (fresh.expires - fresh.asked)) < _SKEW
     )
