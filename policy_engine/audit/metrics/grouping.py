@@ -45,8 +45,8 @@ def grouped(records: Iterable[Told], by: str) -> dict[str, Stats]:
     groups = Rows(Stats, MOST_GROUPS)
     fields = None if by == "tool" else RunFields(FIELDS[by])
     for record in records:
-        if fields is not None:
+        if fields is not None and record.run:  # what is about no run belongs to no group
             groups.row(fields.group(record)).add(record)
-        elif isinstance(record.body.get("tool"), str):
+        elif fields is None and isinstance(record.body.get("tool"), str):
             groups.row(record.body["tool"]).add(record)
     return dict(groups.items())

@@ -22,8 +22,10 @@ from policy_engine.audit.metrics.retries import Retries
 from policy_engine.audit.metrics.spending import Spending
 from policy_engine.audit.metrics.told import Told
 
-OF_THE_LOG: Final = frozenset(("checkpoint", "policy", "erased"))
-"""Kinds of records that a log makes itself."""
+COUNTED: Final = frozenset((
+    "run.begun", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode", "reload",
+))  # fmt: skip
+"""Kinds of records that the mediation tells. What a log or an export writes about itself nobody hears of live."""
 
 
 class Stats:
@@ -51,8 +53,8 @@ class Stats:
                 self._by_kind.setdefault(kind, []).append(metric)
 
     def add(self, record: Told) -> None:
-        """Count a record; what the log writes about itself is not counted, for nobody is told of it live."""
-        if record.kind in OF_THE_LOG:
+        """Count a record of a kind in `COUNTED`."""
+        if record.kind not in COUNTED:
             return
         with self._lock:
             self._records += 1

@@ -44,7 +44,9 @@ BAD = [line for task in TASKS for line in _run("m-2", task, loops=3, fails=task 
 
 def _export(path: Path, lines: list[Line]) -> Path:
     rows = ({"kind": one.kind, "at": one.at, "run": one.run, "call": one.call, "body": one.body, "digest": "d"} for one in lines)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, omitted, last = ({"kind": kind, "at": 0, "run": "", "call": None, "body": {}}
+                            for kind in ("export.begun", "omitted", "export.ended"))  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in (first, *rows, omitted, last)))
     return path
 
 
