@@ -20,6 +20,7 @@ from policy_engine.compiler.analysis import (
     outcomes,
     phases,
     reading,
+    repeating,
     schema_files,
     shapes,
     targets,
@@ -46,7 +47,7 @@ MODULES: Final[tuple[_Declaring, ...]] = (
     expressions, names, access, operators, equality, calls,
     schemas, tool_lists,
     reading, duplicates, tools, targets, shapes, written_types, data, lets, phases, labelling, outcomes, limits, notes,
-    conflicts, constancy, grants, unused, host_functions, schema_files, executability,
+    conflicts, constancy, grants, repeating, unused, host_functions, schema_files, executability,
     cases,
 )  # fmt: skip
 """A new module with codes is added here; a test compares the row with the source."""

@@ -20,6 +20,7 @@ from policy_engine.compiler.analysis.duplicates import gather
 from policy_engine.compiler.analysis.grants import check_grants
 from policy_engine.compiler.analysis.host_functions import known_functions
 from policy_engine.compiler.analysis.reading import read_layers
+from policy_engine.compiler.analysis.repeating import check_retries
 from policy_engine.compiler.analysis.rules import check_rules
 from policy_engine.compiler.analysis.shapes import read_shapes
 from policy_engine.compiler.analysis.targets import read_groups
@@ -45,6 +46,7 @@ PASSES: Final[tuple[Callable[[Draft], None], ...]] = (
     check_conflicts,  # two rewrites of one place
     check_constancy,  # always and never
     check_grants,  # policies that say nothing, or grant nothing
+    check_retries,  # retries that never happen
     check_unused,  # declared and never read
 )
 """Every pass that looks, in order; `build_policy` follows where a policy is wanted and no error was found."""

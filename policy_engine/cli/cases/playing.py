@@ -56,7 +56,7 @@ def play(policy: Policy, case: Case) -> Verdict:
         except EntryError as fault:
             failures.append(Failure(step.span, (Difference("step", "a step that can be played", str(fault)),), ""))
             break
-        reached.update(decision.rules, decision.observed, (label.rule for label in decision.labels))
+        reached.update(decision.rules, decision.observed, (one.rule for one in decision.obligations))
         if step.expect is not None:
             differences = tuple(compare(step.expect, decision))
             if differences:

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
+from policy_engine.base.decision import Reserve, Timeout
 from policy_engine.cli import terminal
 from policy_engine.cli.exits import FINDINGS, stop
 from policy_engine.cli.options import Format, FormatOption, ParamOption, UnderOption, params_from
 from policy_engine.cli.policies import loaded, unreadable
 from policy_engine.cli.traffic.answers import answer
+from policy_engine.cli.traffic.demands import owed_text
 from policy_engine.cli.traffic.entries import CallEntry, EntryError
 from policy_engine.cli.traffic.lines import entry_of, read_lines
 from policy_engine.cli.traffic.player import Player
@@ -128,6 +130,9 @@ def _show(policy: Policy, entry: CallEntry, explanation: Explanation) -> None:
         terminal.say(terminal.safe(f"  error:   {error.rule} at {error.place}: {error.message}"))
     for ask in decision.asks:
         terminal.say(terminal.safe(f"  asks:    {ask.count} of {ask.queue} within {ask.within} ({ask.rule})"))
+    for owed in decision.obligations:
+        if isinstance(owed, Reserve | Timeout):
+            terminal.say(terminal.safe(f"  owes:    {owed_text(owed)}"))
     for layer, default in explanation.defaults:
         rules = [one for one in explanation.rules if one.layer == layer]
         terminal.say(f"\nlayer {terminal.safe(layer)} (default {default})")

@@ -15,6 +15,7 @@ from policy_engine.cli import terminal
 from policy_engine.cli.exits import stop
 from policy_engine.cli.options import Format, FormatOption, ParamOption, UnderOption, params_from
 from policy_engine.cli.policies import loaded
+from policy_engine.cli.traffic.demands import demand_of
 from policy_engine.semantics.artifact import (
     CompiledPolicy,
     EventPlan,
@@ -43,13 +44,15 @@ _KEPT = {
 
 @dataclass
 class RulePlan:
-    """How one rule is evaluated. `access` = what finds it; `folded` and `scanned` tell about the history it reads."""
+    """How one rule is evaluated. `access` = what finds it; `folded` and `scanned` tell about the history it reads; `demands` =
+    what a limit, timeout, retry or breaker asks of a mediator."""
 
     rule: str
     kind: str
     phase: str
     place: str
     access: str
+    demands: str | None = None
     folded: list[dict[str, Any]] = field(default_factory=list)
     scanned: list[dict[str, str]] = field(default_factory=list)
 
@@ -89,13 +92,17 @@ def plan(
 
 # ------------------------------------------------------------------ what there is to say
 def _rules(policy: CompiledPolicy, plan: ToolPlan | EventPlan) -> Iterator[RulePlan]:
-    sections = (("rewrites", plan.rewrites), ("decide", plan.decide), ("result", plan.result))
+    sections = [("rewrites", plan.rewrites), ("decide", plan.decide), ("result", plan.result)]
+    sections += [("limits", plan.limits), ("timeouts", plan.timeouts)]
+    if isinstance(plan, ToolPlan):
+        sections.append(("errors", plan.errors))
     for phase, section in sections:
         access = _access(policy, section)
         for number, (rule, condition) in enumerate(zip(section.rules, section.batch.conditions, strict=True)):
             made = RulePlan(rule.id, rule.kind, phase, str(rule.span), access.get(number, "tested at every decision"))
             if isinstance(condition, Literal):
                 made.access = "always holds" if condition.value is True else "never holds"
+            made.demands = demand_of(rule.execution)
             made.folded = [_told(policy.folds, number) for number in _questions(condition)]
             reasons = dict(policy.folds.scanned)
             made.scanned = [
@@ -165,6 +172,8 @@ def _show(name: str, rules: list[RulePlan]) -> None:
     for one in rules:
         terminal.say(terminal.safe(f"  {one.kind} {one.rule}  {one.place}"))
         terminal.say(terminal.safe(f"    access:  {one.access}"))
+        if one.demands:
+            terminal.say(terminal.safe(f"    demands: {one.demands}"))
         for told in one.folded:
             terminal.say(terminal.safe(f"    folded:  {told['text']}"))
             for track in told["tracks"]:

@@ -83,7 +83,7 @@ def _play(file: CaseFile) -> _Played:
 def _rules_of(policy: Policy) -> set[str]:
     """The ids of all rules of the policy itself; layers above it have cases of their own."""
     plans: list[ToolPlan | EventPlan] = [*policy.compiled.tools.values(), *policy.compiled.events.values()]
-    sections = [section for plan in plans for section in (plan.rewrites, plan.decide, plan.result)]
+    sections = [section for plan in plans for section in (plan.rewrites, plan.decide, plan.result, plan.limits, plan.timeouts)]
     return {rule.id for section in sections for rule in section.rules if rule.layer == 0}
 
 

@@ -6,9 +6,20 @@ import base64
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
-from policy_engine.base.decision import Ask, Decision, Degradation, Label, Obligation, Reserve, RuleError, Timeout
+from policy_engine.base.decision import (
+    Ask,
+    Decision,
+    Degradation,
+    Label,
+    Obligation,
+    Reserve,
+    RuleError,
+    Timeout,
+    Window,
+)
+from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.cli.traffic.entries import CallEntry, Entry, OutcomeEntry
 
 
@@ -71,10 +82,26 @@ def obligation_data(obligation: Obligation) -> dict[str, Any]:
                 "action": action,
             }  # fmt: skip
         case Reserve():
-            keys = list(obligation.keys)
-            return {"kind": "reserve", "rule": obligation.rule, "amount": obligation.amount, "keys": keys}
+            return {
+                "kind": "reserve", "rule": obligation.rule, "amount": obligation.amount, "keys": list(obligation.keys),
+                "bound": obligation.bound, "window": _window(obligation.window), "item": obligation.item,
+                "settles": obligation.settles, "observe": obligation.observe,
+            }  # fmt: skip
         case Timeout():
             return {"kind": "timeout", "rule": obligation.rule, "after_seconds": obligation.after.total_seconds()}
+
+
+def _window(window: Window) -> dict[str, Any]:
+    """What a window is, without the parts that its kind has not."""
+    match window.kind:
+        case "sliding":
+            return {"kind": "sliding", "seconds": window.nanos / NANOS_PER_SECOND}
+        case "calendar":
+            return {"kind": "calendar", "unit": window.unit, "zone": window.zone}
+        case "run" | "at_once":
+            return {"kind": window.kind}
+        case _:
+            assert_never(window.kind)
 
 
 def _degradation(degradation: Degradation) -> dict[str, Any]:

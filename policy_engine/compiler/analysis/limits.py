@@ -34,7 +34,19 @@ UNKNOWN_ZONE = Code(
     '```\nlimit monthly on bank.transfer to 5 per month in "Berlin"           // refused\n'
     'limit monthly on bank.transfer to 5 per month in "Europe/Berlin"\n```',
 )
-CODES = (NOT_A_NUMBER, MISSING_RESERVE, UNKNOWN_ZONE)
+LIMIT_WITHOUT_BY = Code(
+    "limit-without-by",
+    "A limit that everybody shares",
+    "A limit over time without `by` has one counter for all principals, agents and tenants: one of them can use it up, and"
+    " the others are refused. Say whose limit it is; where one counter for all is meant, say that with a key that never"
+    " differs.\n\n"
+    "```\nlimit rate on crm.refund to 5 per 1h                         // five an hour, whoever asks\n"
+    "limit rate on crm.refund to 5 per 1h by principal.id\n"
+    'limit budget on crm.refund to 1000 per day by "everybody"\n```\n'
+    "`per run` and `at once` need no `by`.",
+    "warning",
+)
+CODES = (NOT_A_NUMBER, MISSING_RESERVE, UNKNOWN_ZONE, LIMIT_WITHOUT_BY)
 
 _NUMBERS = (INT, UINT, DOUBLE, DYN)
 AFTER_THE_CALL: Final = frozenset({"result", "call"})
@@ -55,6 +67,12 @@ def check_limit(bench: Bench, rule: Limit) -> None:
         bench.report(
             UNKNOWN_ZONE, f'there is no time zone "{zone.text}"', zone.span,
             suggestion='write it as the IANA database does, for example "Europe/Berlin"',
+        )  # fmt: skip
+    if not rule.by and rule.window.kind in ("sliding", "calendar"):
+        bench.report(
+            LIMIT_WITHOUT_BY, f"`{rule.name.text}` has no `by`, so that everybody shares one counter", rule.window.span,
+            effect="what one principal uses up is refused to all others",
+            suggestion='by principal.id, or by "everybody" if one counter is meant',
         )  # fmt: skip
     check_otherwise(bench, rule.otherwise, output=False)
 
