@@ -25,6 +25,7 @@ class Answer:
     labels: frozenset[tuple[str, str, str, bool]] = frozenset()
     instead: tuple[Any, ...] | None = None
     result: Any = None
+    owed: tuple[tuple[Any, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Found:
     def safe(self) -> bool:
         """Whether it applies, an error falling to the safe side of its kind. `observe` rules: whether they would."""
         if isinstance(self.holds, Err):
-            return effect_of(self.rule) != "allow" and not isinstance(self.rule, tree.Declassification)
+            return effect_of(self.rule) != "allow" and not isinstance(self.rule, tree.Declassification | tree.Retry)
         return self.holds
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from policy_engine import Decision, EvaluationError, Outcome, Policy, Principal, Request, Run
+from policy_engine.base.decision import Reserve, Timeout
 from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.semantics.artifact import Batch, CompiledPolicy, EventPlan, ToolPlan
 from policy_engine.semantics.evaluation import diverted
@@ -36,7 +37,10 @@ class Interpreted(Mapping[str, Any]):
 
     def __init__(self, compiled: CompiledPolicy) -> None:
         plans: list[ToolPlan | EventPlan] = [*compiled.tools.values(), *compiled.events.values()]
-        sections = [section for plan in plans for section in (plan.rewrites, plan.decide, plan.result)]
+        sections = [
+            section for plan in plans
+            for section in (plan.rewrites, plan.decide, plan.result, plan.limits, plan.timeouts)
+        ]  # fmt: skip
         self.batches = {section.batch.function: section.batch for section in sections}
 
     def __getitem__(self, name: str) -> Any:
@@ -91,7 +95,15 @@ def outline(decision: Decision) -> dict[str, Any]:
         "asks": frozenset((ask.rule, ask.queue, ask.count) for ask in decision.asks),
         "labels": frozenset((one.rule, one.label, one.path, one.add) for one in decision.labels),
         "instead": None if instead is None else (instead.kind, instead.rule), "result": ordered(decision.engine_result),
+        "owed": tuple(sorted((_row(one) for one in decision.obligations if isinstance(one, Reserve | Timeout)), key=repr)),
     }  # fmt: skip
+
+
+def _row(owed: Reserve | Timeout) -> tuple[Any, ...]:
+    if isinstance(owed, Timeout):
+        return ("timeout", owed.rule, owed.after // timedelta(microseconds=1) * 1000)
+    window = (owed.window.kind, owed.window.nanos, owed.window.unit, owed.window.zone)
+    return ("reserve", owed.rule, owed.amount, owed.keys, owed.bound, window, owed.item, owed.settles, owed.observe)
 
 
 def outline_of(answer: Answer) -> dict[str, Any]:
@@ -100,6 +112,7 @@ def outline_of(answer: Answer) -> dict[str, Any]:
         "effect": answer.effect, "rules": answer.rules, "observed": answer.observed, "errors": answer.errors,
         "args": ordered(answer.args), "asks": answer.asks, "labels": answer.labels,
         "instead": None if answer.instead is None else answer.instead[:2], "result": ordered(answer.result),
+        "owed": answer.owed,
     }  # fmt: skip
 
 
@@ -166,7 +179,7 @@ def past(draw: random.Random) -> Past:
 
 
 # ------------------------------------------------------------------ a failing policy made small
-DROPPABLE = ("allow", "deny", "escalate", "rewrite", "observe", "default", "validate", "label", "let")
+DROPPABLE = ("allow", "deny", "escalate", "rewrite", "observe", "default", "validate", "label", "let", "limit", "timeout")
 
 
 def smallest(policy: Drawn, fails: Callable[[Drawn], Any]) -> Drawn:

@@ -2,7 +2,7 @@
 
 No compilation: targets, groups and `let` are looked up each time, every rule is evaluated, nothing is kept. Compared
 with the engine are effect, rule ids, observed ids, errors as (rule id, whether it is the request's), labels, asks as
-(rule, queue, count), degradation and rewritten arguments.
+(rule, queue, count), what is owed to limits and timeouts, degradation and rewritten arguments.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tests.oracle.answers import (
     roots_of,
     strictest,
 )
+from tests.oracle.bounds import owed
 from tests.oracle.cel import Evaluator, Later, conjunction
 from tests.oracle.paths import PathFault, empty, places, write
 from tests.oracle.values import Err
@@ -115,8 +116,18 @@ class Decider:
         if refusing or not somebody:
             return Answer("deny", ids(refusing or [f"{layer[0].name}/default" for layer in self.world.layers]))
         if not asking:
-            return Answer("allow", ids(grants))
+            return self.held(Answer("allow", ids(grants)), request.tool, names, history)
         return self.asked(asking, grants, request, names, history, replies, once)
+
+    def held(self, answer: Answer, subject: str, names: dict[str, Any], history: History | None) -> Answer:
+        """What passes or is asked about owes what limits and timeouts say; a limit that came to an error refuses."""
+        words = history.words if history else {}
+        limits, timeouts = (self.rules(subject, kind, None, names, words) for kind in (tree.Limit, tree.Timeout))
+        found = owed(limits, timeouts, lambda one: self.evaluator(one.layer, names, words, subject))
+        errors, observed = ids([*answer.errors, *found.errors]), ids([*answer.observed, *found.observed])
+        if found.refusing:
+            return replace(Answer("deny", ids(found.refusing), errors, observed), args=answer.args)
+        return replace(answer, errors=errors, observed=observed, owed=found.rows)
 
     # ------------------------------------------------------------------ ladders
     def asked(
@@ -141,8 +152,8 @@ class Decider:
                 return ended
         if waiting:
             asks = frozenset((rule, tier.queue.text, tier.count) for rule, tier in waiting.items())
-            return Answer("escalate", ids(waiting), asks=asks)
-        return Answer("allow", ids(grants))
+            return self.held(Answer("escalate", ids(waiting), asks=asks), request.tool, names, history)
+        return self.held(Answer("allow", ids(grants)), request.tool, names, history)
 
     def standing(
         self, rule: str, ladder: tree.Ladder, layer: int, names: dict[str, Any], history: History | None,
@@ -344,19 +355,27 @@ class Decider:
         standings = {
             one.id: self.standing(one.id, one.rule.ladder, one.layer, names, history, (), event.name) for one in enforced
         }
-        silent = [rule for rule, (state, _) in standings.items() if state == "silent"]
+        silent = {rule: end for rule, (state, end) in standings.items() if state == "silent"}
         if silent:
-            return Answer("deny", ids(silent), ids(errors), ids(observed))
+            rule, end = strictest(silent)
+            if not isinstance(end, tree.ElseReply):
+                return Answer("deny", ids(silent), ids(errors), ids(observed))
+            layer = next(one.layer for one in enforced if one.id == rule)
+            if isinstance(self.evaluator(layer, names, words, event.name).of(end.value), Err):
+                return Answer("deny", ids(silent), ids([*errors, rule]), ids(observed))
+            return Answer("reply", ids(silent), ids(errors), ids(observed), instead=("reply", rule))
         if standings:
             asks = frozenset((rule, tier.queue.text, tier.count) for rule, (_, tier) in standings.items())
-            return Answer("escalate", ids(standings), ids(errors), ids(observed), asks=asks)
-        return self.rewritten(event.name, root, fields, names, words, (errors, observed))
+            waiting = Answer("escalate", ids(standings), ids(errors), ids(observed), asks=asks)
+            return self.held(waiting, event.name, names, history)
+        answer, names = self.rewritten(event.name, root, fields, names, words, (errors, observed))
+        return self.held(answer, event.name, names, history) if answer.effect in ("pass", "redact") else answer
 
     def rewritten(
         self, subject: str, root: str, fields: Any, names: dict[str, Any], words: Mapping[str, Callable[..., Any]],
         earlier: tuple[list[str], list[str]],
-    ) -> Answer:  # fmt: skip
-        """An event that nothing stopped: rewritten, then validated and labelled."""
+    ) -> tuple[Answer, dict[str, Any]]:  # fmt: skip
+        """An event that nothing stopped: rewritten, then validated and labelled. And what it is then."""
         rewrites = self.rules(subject, tree.Rewriting, root, names, words)
         errors = [*earlier[0], *(one.id for one in rewrites if one.error)]
         observed = [*earlier[1], *(one.id for one in rewrites if one.rule.observe and one.safe)]
@@ -370,10 +389,11 @@ class Decider:
                 except PathFault:
                     wrong.append(one.id)
         if wrong:
-            return Answer("deny", ids(wrong), ids([*errors, *wrong]), ids(observed))
+            return Answer("deny", ids(wrong), ids([*errors, *wrong]), ids(observed)), names
         done = [] if changed is fields else [("redact", one.id) for one in enforced]
-        answer = self.seen(subject, root, changed, {**names, root: changed}, words, done)
-        return replace(answer, errors=ids([*errors, *answer.errors]), observed=ids([*observed, *answer.observed]))
+        names = {**names, root: changed}
+        answer = self.seen(subject, root, changed, names, words, done)
+        return replace(answer, errors=ids([*errors, *answer.errors]), observed=ids([*observed, *answer.observed])), names
 
     def seen(
         self, subject: str, root: str, value: Any, names: dict[str, Any], words: Mapping[str, Callable[..., Any]],

@@ -92,7 +92,7 @@ class Writer:
         phrase = self.phrase(kind, made)
         if phrase is None:
             kind, phrase = "deny", ""
-        head, tail = (phrase, "") if kind == "rewrite" else ("", phrase)
+        head, tail = ("", phrase) if kind == "escalate" else (phrase, "")
         because = ' because "words"' if self.draw.random() < 0.2 else ""
         return f"{observe}{kind} {name} on {text}{head}{when}{unless}{tail}{because}\n"
 
@@ -102,6 +102,10 @@ class Writer:
                                       " to ops within 5m else to managers within 1h"])  # fmt: skip
             ends = ENDS if "count" in made.fields else ENDS[:3]
             return tiers + self.draw.choice(ends)
+        if kind == "limit":
+            return self.limit(made)
+        if kind == "timeout":
+            return f" after {self.draw.choice(('5s', '10s', '1m'))}"
         if kind != "rewrite":
             return ""
         field = next((name for name in SETS if name in made.fields and name not in self.written), None)
@@ -113,13 +117,37 @@ class Writer:
         return f" set args.{field} to {SETS[field]}"
 
 
+    def limit(self, made: Conditions) -> str:
+        """`to BOUND of AMOUNT per WINDOW by KEYS`: mostly numbers and texts, sometimes not."""
+        known, draw = made.fields, self.draw
+        bounds = ["5", "100.5", "cap", 'limits["big"]', 'limits["gone"]']
+        amounts = ["", "", " of call.cost reserve 0.5", " of call.cost reserve cap - 30.0"]
+        keys = ["", " by principal.id", " by principal.level, principal.role"]
+        if "count" in known:
+            bounds.append("args.count / (args.count - 1)")
+            amounts += [" of args.count", " of distinct args.count"]
+        if "amount" in known:
+            amounts += [" of args.amount", " of args.amount * args.amount"]
+        if "to" in known:
+            amounts.append(" of distinct args.to")
+            keys += [" by args.to", " by args.to == \"a\", principal.id"]
+        if "tags" in known:
+            amounts.append(" of distinct args.tags")
+            keys.append(" by args.tags")
+        if made.dyn:
+            amounts += [" of args.a", " of distinct args.b"]
+            keys.append(" by args.c")
+        window = draw.choice((" per 1h30m", " per day", ' per week in "Europe/Berlin"', " per month", " per run", " at once"))
+        return f" to {draw.choice(bounds)}{draw.choice(amounts)}{window}{draw.choice(keys)}"
+
+
 LETS = (
     "let is_lead = principal.role == \"lead\"\nlet over(n) = size(args) > n\nlet busy = args.count > threshold\n"
     "let between(x, low, high) = x >= low && x <= high\nlet unit on crm.* = args.amount > cap\n"
     "let unit on fs.read = args.count > 1\nlet unit on ops.any = args.a == 1\n"
 )  # fmt: skip
-KINDS = ("allow", "allow", "allow", "deny", "deny", "escalate", "escalate", "rewrite")
-ABOVE = ("allow", "allow", "deny", "escalate")
+KINDS = ("allow", "allow", "allow", "allow", "deny", "deny", "escalate", "escalate", "limit", "limit", "timeout", "rewrite")
+ABOVE = ("allow", "allow", "deny", "escalate", "limit", "timeout")
 COMMON = (
     'use tools "tools.json"\nuse data "limits.json" as limits: map(string, double)\nparam cap: double = 20.0\n'
     "param threshold: int = 2\nqueues ops, managers\ngroup reads = crm.search, fs.read\n"
@@ -213,9 +241,16 @@ def drawn_events(seed: int) -> Drawn:
         condition = draw.choice((draw.choice(tests), f"({draw.choice(tests)} || {draw.choice(tests)})"))
         when = f" when {condition}" + (f" unless {draw.choice(tests)}" if draw.random() < 0.3 else "")
         observe = "observe " if draw.random() < 0.2 else ""
-        kind = draw.choice(("deny", "deny", "escalate", "validate", "label", "rewrite"))
+        kind = draw.choice(("deny", "deny", "escalate", "escalate", "validate", "label", "rewrite", "limit", "limit", "timeout"))
         if kind == "escalate":
-            lines.append(f"{observe}escalate e{number} on {event}{when} to {draw.choice(('ops', 'user'))} within 5m\n")
+            end = draw.choice(("", "", ' else reply "no"', f" else reply {one}", f" else reply {two}"))
+            lines.append(f"{observe}escalate e{number} on {event}{when} to {draw.choice(('ops', 'user'))} within 5m{end}\n")
+        elif kind == "limit":
+            amount = draw.choice(("", f" of {one}.size()", f" of distinct {two}", " of principal.level"))
+            by = draw.choice(("", " by principal.id", f" by {two}"))
+            lines.append(f"{observe}limit t{number} on {event} to 9{amount} per 1h{by}{when}\n")
+        elif kind == "timeout":
+            lines.append(f"{observe}timeout m{number} on {event} after {draw.choice((2, 3))}s{when}\n")
         elif kind == "validate":
             lines.append(f"{observe}validate v{number} on {event}{when} require {draw.choice(tests)}{draw.choice(RESULT_ENDS)}\n")
         elif kind == "label":

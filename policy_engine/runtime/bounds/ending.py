@@ -17,7 +17,7 @@ from policy_engine.runtime.approvals import desk_for
 from policy_engine.runtime.bounds.scenes import Case
 from policy_engine.runtime.calls import decide_call
 from policy_engine.runtime.core import Core, rule_error
-from policy_engine.runtime.details import FixedDetails
+from policy_engine.runtime.details import FixedDetails, SmallerDetails
 from policy_engine.semantics.artifact import CompiledOtherwise, CompiledRule
 
 
@@ -82,7 +82,8 @@ def ended(case: Case, rule: CompiledRule, otherwise: CompiledOtherwise | None, s
     if instead.kind == "call":
         return _stopped(case, rule, stop, replace(instead, args=decision.args))
     return Decision(
-        "allow", "call", case.name, args=decision.engine_args, rules=decision.rules, details=decision.details,
+        "allow", "call", case.name, args=decision.engine_args, rules=decision.rules,
+        details=decision.details if case.decision is None else SmallerDetails(case.decision.details, decision.details),
         policy_digest=case.core.policy.digest, observed=tuple(sorted({*case.observed, *decision.observed})),
         obligations=decision.obligations, degradation=instead,
     )  # fmt: skip
