@@ -51,6 +51,9 @@ class Policy:
         self._provider = provider
         self._bounds = Bounds(core, self._begin, self._view, self._fault)
 
+    def __repr__(self) -> str:
+        return f"Policy({' '.join(filter(None, (self.name, self.version)))}, {self.digest[:12]})"
+
     @property
     def name(self) -> str:
         """The name in its header, `support.refunds`."""
