@@ -1,7 +1,8 @@
 """Values ↔ JSON, exactly: what was kept is what was decided, whatever CEL or Python types it has.
 
 Plain JSON values stand as they are. Anything else is an object with one key that begins with `$`: `{"$timestamp": 5}` …
-Objects whose own keys begin so, or are no texts, are written as `{"$map": [[key, value], …]}`.
+Objects whose own keys begin so, or are no texts, are written as `{"$map": [[key, value], …]}`. Obligations of a decision are
+written as maps, and come back as such.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
-from policy_engine.base.decision import Recorded
+from policy_engine.base.decision import Ask, Label, Recorded, Reserve, Tier, Timeout, Window
 from policy_engine.base.request import Agent, Approval, Principal
 from policy_engine.base.values import Duration, Optional, Timestamp, TypeValue, UInt
 
@@ -50,6 +52,11 @@ def canonical(value: Any) -> bytes:
 def written(value: Any) -> bytes:
     """The bytes of JSON-like data with its keys as they stand: what is read of them and written again is the same."""
     return orjson.dumps(value)
+
+
+def parsed(data: bytes) -> Any:
+    """JSON-like data of bytes; raises `ValueError`."""
+    return orjson.loads(data)
 
 
 def encoded(value: Any) -> tuple[Any, bytes]:
@@ -136,6 +143,8 @@ def _special(value: Any, depth: int) -> Any:
         case Recorded():
             args = [to_json(argument, depth) for argument in value.args]
             return {"$recorded": [value.function, args, to_json(value.value, depth), value.error]}
+        case Ask() | Label() | Reserve() | Tier() | Timeout() | Window():
+            return _map({"kind": type(value).__name__, **{one.name: getattr(value, one.name) for one in fields(value)}}, depth)
         case Mapping():
             return _map(value, depth)
         case list() | tuple():

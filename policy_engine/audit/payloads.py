@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final, Literal as OneOf
 
 import orjson
@@ -68,7 +69,10 @@ def kept(
             if places:
                 how, raw = "masked", written({"masked": places, "value": shown})
         promise = commitment(salt, raw)
-        said[name] = promise if how is None else [promise, how]
+        if how is None:
+            said[name] = promise
+        else:
+            said[name] = [promise, how] if how == "masked" else [promise, how, sha256(salt).hexdigest()]
         beside.append(b'%b:["%b"%b]' % (written(name), salt, b"" if how == "digest" else b"," + raw))
     return said, b"{%b}" % b",".join(beside) if beside else None
 
@@ -111,6 +115,8 @@ def faults(said: Mapping[str, Any], beside: bytes | None) -> list[str]:
         return []
     try:
         held = orjson.loads(beside)
+        if written(held) != beside:
+            return ["has payloads that two readers could read differently"]
         unknown = sorted(set(held) - set(said))
         found = [f"holds a payload `{name}` that the record does not name" for name in unknown]
         for name, promise in said.items():
@@ -125,6 +131,6 @@ def faults(said: Mapping[str, Any], beside: bytes | None) -> list[str]:
 
 def _as_promised(promise: Any, row: Any) -> bool:
     if isinstance(promise, list) and promise[1] == "digest":
-        return len(row) == 1
+        return len(row) == 1 and sha256(row[0].encode()).hexdigest() == promise[2]
     wanted = promise if isinstance(promise, str) else promise[0]
     return len(row) == 2 and commitment(row[0].encode(), written(row[1])) == wanted

@@ -12,7 +12,13 @@ import typer
 from policy_engine.cli import terminal
 from policy_engine.cli.commands import approvals, keys
 from policy_engine.cli.commands.audit_compare import compare
+from policy_engine.cli.commands.audit_erase import erase
+from policy_engine.cli.commands.audit_export import export
+from policy_engine.cli.commands.audit_redo import redo
+from policy_engine.cli.commands.audit_show import show
+from policy_engine.cli.commands.audit_sign import checkpoint, key
 from policy_engine.cli.commands.audit_stats import stats
+from policy_engine.cli.commands.audit_verify import verify
 from policy_engine.cli.commands.check import check
 from policy_engine.cli.commands.decide import decide
 from policy_engine.cli.commands.explain import explain
@@ -27,7 +33,9 @@ COMMANDS: Final[tuple[Callable[..., Any], ...]] = (init, check, fmt, decide, exp
 """Every command, in the order of the help page. Its name is that of its function."""
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., Any], ...]], ...]] = (
     ("approvals", approvals.HELP, approvals.COMMANDS),
-    ("audit", "The record of what was decided and what came of it.", (stats, compare)),
+    ("audit", "The record of what was decided and what came of it.", (
+        verify, show, export, redo, erase, checkpoint, key, stats, compare,
+    )),
     ("keys", keys.HELP, keys.COMMANDS),
 )
 """Commands that are several: `policy approvals show`. A name that Python has for itself stands with a `_` behind it."""

@@ -27,21 +27,33 @@ _MAGIC: Final = b"SQLite format 3\x00"
 def records_of(path: Path) -> Iterator[Told]:
     """The records of a file in their order, with a progress bar where that takes long. Ends the command where it cannot be
     read, at the line or record concerned."""
+    yield from _stored(path) if is_store(path) else _exported(path)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file is the store of a mediator, and no export; ends the command where it cannot be read."""
     try:
         with path.open("rb") as file:
-            stored = file.read(len(_MAGIC)) == _MAGIC
+            return file.read(len(_MAGIC)) == _MAGIC
     except OSError as fault:
         stop(f"{path} cannot be read: {fault.strerror}")
-    yield from _stored(path) if stored else _exported(path)
+
+
+def ledger_at(path: Path) -> SqliteLedger:
+    """The ledger of a store's file; ends the command where there is none."""
+    suggestion = "the file that the mediator was given as its store"
+    if not is_store(path):
+        stop(f"{path} is no store (an SQLite file)", suggestion=suggestion)
+    if not _holds_a_log(path):
+        stop(f"{path} is a database without an audit log", suggestion=suggestion)
+    try:
+        return SqliteLedger(Database(path))
+    except StoreError as fault:
+        stop(str(fault))
 
 
 def _stored(path: Path) -> Iterator[Told]:
-    if not _holds_a_log(path):
-        stop(f"{path} is a database without an audit log", suggestion="the file that the mediator was given as its store")
-    try:
-        ledger = SqliteLedger(Database(path))
-    except StoreError as fault:
-        stop(str(fault))
+    ledger = ledger_at(path)
     with terminal.stepper("reading records", ledger.head().sequence) as step:
         try:
             for row in ledger.rows():

@@ -48,7 +48,7 @@ class MemoryLedger:
     def rows(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Row]:
         """The rows in order."""
         end = len(self._rows) if upto is None else upto
-        for index in range(after, min(end, len(self._rows))):
+        for index in range(max(after, 0), min(end, len(self._rows))):
             row = self._rows[index]
             if run is None or row.run == run:
                 yield row

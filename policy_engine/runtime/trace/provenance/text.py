@@ -29,18 +29,12 @@ def folded(text: str) -> str:
 
 
 def loose(text: str) -> str:
-    """Folded further: without invisible characters and combining marks, look-alikes of Latin letters as these.
-
-    White space stays, so that a text is its tokens, each folded.
-    """
+    """Folded further: without invisible characters and combining marks, look-alikes of Latin letters as these."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(filter(_is_seen, apart)).translate(_LOOK_ALIKES)
-
-
-def _is_seen(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) not in ("Cf", "Mn", "Cc", "Me")
+    kept = "".join(character for character in apart if unicodedata.category(character) not in ("Cf", "Mn", "Cc", "Me"))
+    return kept.translate(_LOOK_ALIKES)
 
 
 def is_identifier(text: str) -> bool:
