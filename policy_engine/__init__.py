@@ -17,20 +17,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
-    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "MemoryHistory", "MisfitError", "Obligation", "Outcome",
-    "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout",
-    "ToolSchema", "Window", "check", "load", "loads",
+    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory", "MisfitError", "NotRun",
+    "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError",
+    "Run", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip
 
 _HOMES = {
     "policy_engine.assembly.host_functions": ("HostFunction",),
     "policy_engine.assembly.loading": ("check", "load", "loads"),
+    "policy_engine.assembly.mediator": ("Mediator",),
     "policy_engine.base.decision": (
         "Ask", "Decision", "Degradation", "Label", "Obligation", "Recorded", "Reserve", "RuleError", "Timeout", "Window",
     ),
     "policy_engine.base.errors": ("EvaluationError", "MisfitError"),
-    "policy_engine.base.refusals": ("BreakerOpen", "DeadlineExceeded", "Denied", "LimitReached", "Pending"),
+    "policy_engine.base.refusals": ("BreakerOpen", "DeadlineExceeded", "Denied", "LimitReached", "NotRun", "Pending"),
     "policy_engine.base.request": ("Agent", "Approval", "Event", "Outcome", "Principal", "Request"),
+    "policy_engine.base.wording": ("message_of",),
     "policy_engine.diagnostics.model": ("Diagnostic", "PolicyError"),
     "policy_engine.runtime.engine": ("Policy",),
     "policy_engine.runtime.trace.run": ("Run",),

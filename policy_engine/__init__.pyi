@@ -2,6 +2,7 @@
 
 from policy_engine.assembly.host_functions import HostFunction as HostFunction
 from policy_engine.assembly.loading import check as check, load as load, loads as loads
+from policy_engine.assembly.mediator import Mediator as Mediator
 from policy_engine.base.decision import (
     Ask as Ask,
     Decision as Decision,
@@ -20,6 +21,7 @@ from policy_engine.base.refusals import (
     DeadlineExceeded as DeadlineExceeded,
     Denied as Denied,
     LimitReached as LimitReached,
+    NotRun as NotRun,
     Pending as Pending,
 )
 from policy_engine.base.request import (
@@ -30,6 +32,7 @@ from policy_engine.base.request import (
     Principal as Principal,
     Request as Request,
 )
+from policy_engine.base.wording import message_of as message_of
 from policy_engine.diagnostics.model import Diagnostic as Diagnostic, PolicyError as PolicyError
 from policy_engine.runtime.engine import Policy as Policy
 from policy_engine.runtime.trace.run import Run as Run
@@ -40,7 +43,7 @@ __version__: str
 
 __all__ = [
     "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
-    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "MemoryHistory", "MisfitError", "Obligation", "Outcome",
-    "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Timeout",
-    "ToolSchema", "Window", "check", "load", "loads",
+    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory", "MisfitError", "NotRun",
+    "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError",
+    "Run", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip

@@ -17,11 +17,10 @@ from typing import Any, Literal as OneOf, NotRequired, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from policy_engine import Decision, Denied, Pending, Policy, Run, ToolSchema
+from policy_engine import Decision, Denied, Pending, Policy, Run, ToolSchema, message_of
 from policy_engine_adapters.binding import Binder
 from policy_engine_adapters.data import as_data
 from policy_engine_adapters.gate import AgentOrAsk, Approvals, ContextOrAsk, Gate, Passage, WhoOrAsk
-from policy_engine_adapters.wording import hidden, refusal, waiting
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,8 +142,8 @@ class _Guard:
         if output.effect == "redact":
             return output.result
         if output.effect == "reply" or self._returns:
-            return hidden(output)
-        raise (Pending if output.effect == "escalate" else Denied)(hidden(output), output)
+            return message_of(output)
+        raise (Pending if output.effect == "escalate" else Denied)(message_of(output), output)
 
     def _plain(self, result: Any) -> Any:
         """The result as data, or something that is none, so that the result is withheld: the call has happened."""
@@ -155,7 +154,7 @@ class _Guard:
 
     def _refused(self, decision: Decision) -> str:
         pending = decision.effect == "escalate"
-        said = waiting(decision) if pending else refusal(decision)
+        said = message_of(decision)
         if self._returns:
             return said
         raise (Pending if pending else Denied)(said, decision)

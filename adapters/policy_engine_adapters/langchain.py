@@ -26,7 +26,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
-from policy_engine import Decision, Policy, Run, ToolSchema
+from policy_engine import Decision, Policy, Run, ToolSchema, message_of
 from policy_engine_adapters.data import as_data
 from policy_engine_adapters.gate import AgentOrAsk, Approvals, ContextOrAsk, Gate, Passage, WhoOrAsk
 from policy_engine_adapters.langchain_messages import (
@@ -39,7 +39,6 @@ from policy_engine_adapters.langchain_messages import (
     refused,
     shown_text,
 )
-from policy_engine_adapters.wording import hidden, refusal, unsaid, waiting
 
 MAX_RUNS = 1_000
 """Conversations kept in memory; an older one is read again from its messages when it goes on."""
@@ -162,7 +161,7 @@ class PolicyMiddleware(AgentMiddleware[PolicyState, Any, Any]):
             return answer
         if output.effect == "redact" and plain and messages is not None:
             return _redacted(answer, messages[0], output.result)
-        return refused(request.tool_call, hidden(output), output)
+        return refused(request.tool_call, message_of(output), output)
 
     # ------------------------------------------------------------------ the conversation
     @hook_config(can_jump_to=["end"])
@@ -177,7 +176,7 @@ class PolicyMiddleware(AgentMiddleware[PolicyState, Any, Any]):
             stopped = self._input(message, run, runtime, users=is_users(message))
             if stopped is not None:
                 removed = [RemoveMessage(id=message.id)] if message.id else []
-                said = AIMessage(unsaid(stopped), additional_kwargs={"lc_source": OURS})
+                said = AIMessage(message_of(stopped), additional_kwargs={"lc_source": OURS})
                 return {"policy_run": key, "messages": [*removed, said], "jump_to": "end"}
         return {"policy_run": key, "policy_attempts": 0}
 
@@ -217,7 +216,7 @@ class PolicyMiddleware(AgentMiddleware[PolicyState, Any, Any]):
         decision = self._gate.event("@step", fields, run, knows=(runtime,))
         if decision.allowed:
             return None
-        return {"messages": [AIMessage(unsaid(decision), id=message.id)], "jump_to": "end"}
+        return {"messages": [AIMessage(message_of(decision), id=message.id)], "jump_to": "end"}
 
     def _answer(self, message: AIMessage, state: Any, run: Run, runtime: Any) -> Update:
         attempts = state.get("policy_attempts", 0)
@@ -233,10 +232,10 @@ class PolicyMiddleware(AgentMiddleware[PolicyState, Any, Any]):
         emptied: dict[str, Any] = {} if structured is None else {"structured_response": None}
         if decision.effect == "retry":
             withheld = AIMessage("(withheld)", id=message.id)
-            reason = HumanMessage(unsaid(decision), additional_kwargs={"lc_source": OURS})
+            reason = HumanMessage(message_of(decision), additional_kwargs={"lc_source": OURS})
             again = {"messages": [*gone, withheld, reason], "policy_attempts": attempts + 1, "jump_to": "model"}
             return {**emptied, **again}
-        return {**emptied, "messages": [*gone, AIMessage(unsaid(decision), id=message.id)], "jump_to": "end"}
+        return {**emptied, "messages": [*gone, AIMessage(message_of(decision), id=message.id)], "jump_to": "end"}
 
     # ------------------------------------------------------------------ runs
     def _run(self, state: Any, runtime: Any, *, replaying: bool = True) -> tuple[Run, set[str]]:
@@ -304,7 +303,7 @@ def _decided(request: ToolCallRequest, decision: Decision) -> ToolCallRequest:
 
 
 def _not_made(request: ToolCallRequest, decision: Decision) -> ToolMessage:
-    said = waiting(decision) if decision.effect == "escalate" else refusal(decision)
+    said = message_of(decision)
     return refused(request.tool_call, said, decision)
 
 

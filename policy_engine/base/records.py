@@ -18,9 +18,9 @@ RecordKind: TypeAlias = OneOf[
     "run.begun", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode", "reload",
     "policy", "erased", "checkpoint",
 ]
-Cause: TypeAlias = OneOf["policy", "limit", "breaker", "deadline", "busy", "identity", "store", "engine"]
+Cause: TypeAlias = OneOf["policy", "limit", "breaker", "deadline", "busy", "identity", "ended", "store", "engine"]
 """Who refused: a rule or default; a limit; an open breaker; a time that was over; a tool with too many calls that never
-ended; a call id used twice; a store that failed; a fault of the engine."""
+ended; a call id used twice; a run that had ended; a store that failed; a fault of the engine."""
 Status: TypeAlias = OneOf["returned", "error", "timeout", "cancelled", "unknown"]
 
 

@@ -59,3 +59,8 @@ class DeadlineExceeded(Exception):
         super().__init__(message)
         self.decision = decision
         self.started = started
+
+
+class NotRun(Exception):
+    """Raised by a tool's function to say that provably nothing was done (the connection was refused, say): what the call held
+    of its limits is given back."""

@@ -166,6 +166,11 @@ def _within(tier: CompiledTier) -> timedelta:
     return timedelta(microseconds=tier.within_nanos // 1000)
 
 
+def asks_user(rule: CompiledRule) -> bool:
+    """Whether the rule's ladder asks the human of the conversation."""
+    return rule.ladder is not None and any(tier.queue == USER_QUEUE for tier in rule.ladder.tiers)
+
+
 def desk_for(
     core: Core, subject: str, scene: Scene, bound: Any, approvals: Sequence[Approval]
 ) -> Desk:

@@ -10,7 +10,7 @@ from policy_engine.base.decision import CallEffect, Decision, Degradation, Oblig
 from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Request
 from policy_engine.runtime import degradation
-from policy_engine.runtime.approvals import Standing, desk_for
+from policy_engine.runtime.approvals import Standing, asks_user, desk_for
 from policy_engine.runtime.bounds.reserving import bounded
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
 from policy_engine.runtime.details import FixedDetails, Scene, SmallerDetails, errors_of, notes_of
@@ -260,6 +260,8 @@ class _Call:
         told = [f"{self.effect} {', '.join(self.decided.rules)}".strip()]
         if self.by_default:
             told.append(f"no rule grants it; to permit it, add: allow NAME on {self.request.tool}")
+        if self.effect == "deny" and not self.scene.environment.attended and any(map(asks_user, self.decided.deciding)):
+            told.append("the user could not be asked: that takes an attended run, `decide(…, run=policy.run(…))`")
         return "; ".join([*told, *notes_of(self.core, self.scene, self.decided.deciding, "detail")])
 
     def errors(self) -> tuple[RuleError, ...]:

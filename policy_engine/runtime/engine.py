@@ -19,7 +19,7 @@ from policy_engine.runtime.bounds.mediating import Bounds
 from policy_engine.runtime.calls import decide_call
 from policy_engine.runtime.core import Core
 from policy_engine.runtime.details import FixedDetails
-from policy_engine.runtime.events import decide_event, decide_result
+from policy_engine.runtime.events import decide_event, decide_result, passed_at_once
 from policy_engine.runtime.explaining import Explanation, explain_call
 from policy_engine.runtime.histories import Histories
 from policy_engine.runtime.ports.history import HistoryStore
@@ -43,6 +43,7 @@ class Policy:
         `history` keeps calls across runs; without one, conditions that read a `history` are errors.
         """
         self._core = core = Core(compiled, clock)
+        self._clock = clock
         self._histories: Histories | None = None
         if history is not None and compiled.histories:
             self._histories = Histories(compiled.histories, history, core.namespace, core.intake)
@@ -50,6 +51,9 @@ class Policy:
         self._records = records
         self._provider = provider
         self._bounds = Bounds(core, self._begin, self._view, self._fault)
+
+    def __repr__(self) -> str:
+        return f"Policy({' '.join(filter(None, (self.name, self.version)))}, {self.digest[:12]})"
 
     @property
     def name(self) -> str:
@@ -76,6 +80,12 @@ class Policy:
     def compiled(self) -> CompiledPolicy:
         """The compiled form, for tools that look at rules (`testing`, `explain`). Read only."""
         return self._core.policy
+
+    def kept_in(self, history: HistoryStore) -> Policy:
+        """The same policy, whose histories across runs are kept in another store."""
+        return Policy(
+            self._core.policy, self._clock, records=self._records, history=history, provider=self._provider
+        )
 
     @property
     def mediated(self) -> bool:
@@ -134,6 +144,9 @@ class Policy:
         """
         try:
             if decision is not None and decision.engine_args is not None:
+                passed = passed_at_once(self._core, request.tool, outcome, decision)
+                if passed is not None:
+                    return passed
                 request = replace(request, args=decision.engine_args)
             view, unused = self._view(run, approvals)
             core, recordings = self._begin(recorded)

@@ -44,6 +44,24 @@ def decide_result(
     return Output(core, ready.result, "result", value, scene, desk, attempt).decide("result", request.tool)
 
 
+_PASSED: Final = FixedDetails("passed", "pass")
+
+
+def passed_at_once(core: Core, tool: str, outcome: Outcome, decision: Decision) -> Decision | None:
+    """The result phase of a decided call whose tool has no rules there; None = it takes the long way."""
+    ready = core.tools.get(tool)
+    if ready is None or ready.result.evaluate is not None or decision.engine_args is None:
+        return None
+    try:
+        value = plain(outcome.result, "result")
+    except MisfitError:
+        return None
+    return Decision(
+        "pass", "result", tool, args=decision.engine_args, rules=(), details=_PASSED, policy_digest=core.policy.digest,
+        result=value,
+    )  # fmt: skip
+
+
 def _unfit_output(core: Core, phase: Any, name: str, fault: MisfitError) -> Decision:
     error = RuleError("request", "misfit", fault.problem, fault.path)
     said = said_of_misfit(fault.path, fault.problem)

@@ -23,7 +23,9 @@ DOORS = {
     "tree_sitter_bash": ("policy_engine/semantics/functions/shell_reading.py",),
     "stdnum": ("policy_engine/semantics/functions/detectors/checksum.py",),
     "detect_secrets": ("policy_engine/semantics/functions/detectors/secrets.py",),
-    "orjson": ("policy_engine/runtime/approvals.py", "policy_engine/audit/"),
+    "orjson": ("policy_engine/runtime/approvals.py", "policy_engine/runtime/mediation/digests.py", "policy_engine/audit/"),
+    "anyio": ("policy_engine/assembly/",),
+    "tenacity": ("policy_engine/assembly/mediating/backoff.py",),
     "cryptography": ("policy_engine/audit/signing.py", "policy_engine/assembly/approver_keys.py"),
     "yaml": (
         "policy_engine/compiler/analysis/data_text.py", "policy_engine/runtime/trace/provenance/",

@@ -171,6 +171,11 @@ class Run:
             self._steps.append(dict(fields))
             self._view = None
 
+    @property
+    def length(self) -> int:
+        """How many entries its log holds: inputs, attempts, and what attempts went on to."""
+        return len(self._log.entries)
+
     def snapshot(self) -> RunView:
         """The run as it is now, immutable: what one decision reads. Free while nothing was recorded since the last."""
         with self._lock:

@@ -126,32 +126,38 @@ class RunView:
     # ------------------------------------------------------------------ provenance
     def said(self, value: Any) -> bool:
         """Whether the user's own words contain the value."""
-        self._all_readable()
+        if not self._readable:
+            self._all_readable()
         return self._index.said(value, self.length)
 
     def origins(self, value: Any) -> list[dict[str, Any]]:
         """Records `{source, tool, path, call}` of where the value was seen, in the order of events."""
-        self._all_readable()
+        if not self._readable:
+            self._all_readable()
         return self._index.origins(value, self.length)
 
     def labels(self, value: Any) -> list[str]:
         """The labels at those places, sorted; all labels of the run for a value seen nowhere."""
-        self._all_readable()
+        if not self._readable:
+            self._all_readable()
         return self._index.labels(value, self.length)
 
     def pointed(self, value: Any) -> bool:
         """Whether it came from a call whose argument the user said."""
-        self._all_readable()
+        if not self._readable:
+            self._all_readable()
         return self._index.pointed(value, self.length)
 
     def coverage(self, value: Any) -> float:
         """The share (0.0 … 1.0) of its words that the user said."""
-        self._all_readable()
+        if not self._readable:
+            self._all_readable()
         return self._index.coverage(value, self.length)
 
     def carried(self, value: Any) -> bool:
         """Whether it was an argument of an earlier allowed call."""
-        self._all_readable()
+        if not self._readable:
+            self._all_readable()
         return self._index.carried(value, self.length)
 
 

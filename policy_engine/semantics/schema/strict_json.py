@@ -19,6 +19,8 @@ from policy_engine.diagnostics.visible import shown_line
 
 _TOKENS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 """Strings (an unended one runs to the end, so that the scan stays linear) and brackets."""
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _HALF_CHARACTER: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_DIGITS: Final = 19
 _SHOWN_KEY: Final = 40
@@ -79,7 +81,7 @@ def _decoded(text: bytes, root: str, max_chars: int) -> str:
 
 
 def _check_depth(text: str, root: str, max_depth: int) -> None:
-    if text.count("[") + text.count("{") <= max_depth:
+    if text.count("[") + text.count("{") <= max_depth or _is_shallow(text, max_depth):
         return
     depth = 0
     for token in _TOKENS.finditer(text):
@@ -90,6 +92,19 @@ def _check_depth(text: str, root: str, max_depth: int) -> None:
                 raise MisfitError(root, f"is nested deeper than {max_depth} levels")
         elif first in "]}":
             depth -= 1
+
+
+def _is_shallow(text: str, max_depth: int) -> bool:
+    """Whether brackets outside strings close within that depth: sooner than counting, for long texts without escapes."""
+    if "\\" in text:
+        return False
+    outside = "".join(text.split('"')[::2]).encode("utf-8", "replace")
+    brackets = outside.translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(max_depth):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """One counter in SQLite, within a transaction: a row with its exact sum, and a row for each entry that still matters.
 
 The twin of `stores/memory/counter.py`: the same words, the same methods. Sums are kept and never made anew, so that a window
-with 100,000 entries costs what one with ten does.
+with 100,000 entries costs what one with ten does. What a transaction costs is the pages that it writes: all rows of a counter
+lie together, its sum beside what is open of it, so that a reservation writes two pages (the other finds entries by call).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
 from heapq import merge
 from sqlite3 import Connection
 from typing import Any, Final, TypeAlias
@@ -33,49 +36,66 @@ Stored: TypeAlias = int | str
 STEPS: Final = (
     """
     CREATE TABLE counters (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, clock INTEGER NOT NULL, horizon INTEGER NOT NULL,
-        total NOT NULL, last_day INTEGER NOT NULL
-    );
-    CREATE INDEX counters_last_day ON counters (last_day);
-    CREATE TABLE entries (
-        call TEXT NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, amount NOT NULL, item TEXT,
-        state INTEGER NOT NULL, until INTEGER, owner INTEGER NOT NULL,
-        earlier_at INTEGER, earlier_amount, earlier_item TEXT, PRIMARY KEY (call, counter)
+        counter BLOB NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL, call TEXT NOT NULL,
+        amount NOT NULL, item TEXT, state INTEGER, until INTEGER, owner INTEGER,
+        earlier_at INTEGER, earlier_amount, earlier_item TEXT,
+        clock INTEGER, horizon INTEGER, last_day INTEGER,
+        PRIMARY KEY (counter, kind, at, call)
     ) WITHOUT ROWID;
-    CREATE INDEX entries_time ON entries (counter, at);
-    CREATE INDEX entries_open ON entries (counter) WHERE state < 2;
-    CREATE INDEX entries_item ON entries (counter, item) WHERE item IS NOT NULL;
+    CREATE INDEX counted_items ON counters (counter, item) WHERE item IS NOT NULL;
+    CREATE TABLE calls (
+        call TEXT NOT NULL, counter BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (call, counter)
+    ) WITHOUT ROWID;
+    CREATE TABLE ends (last_day INTEGER NOT NULL, counter BLOB NOT NULL, PRIMARY KEY (last_day, counter)) WITHOUT ROWID;
     """,
 )
-ENTRY_COLUMNS: Final = "call, counter, at, amount, item, state, until, owner, earlier_at, earlier_amount, earlier_item"
-_FIND: Final = "SELECT id, clock, horizon, total, last_day FROM counters WHERE name = ?"
-_MAKE: Final = "INSERT INTO counters (name, clock, horizon, total, last_day) VALUES (?, ?, ?, 0, 0)"
-_BY_ID: Final = "SELECT id, clock, horizon, total, last_day FROM counters WHERE id = ?"
-_KEEP: Final = "UPDATE counters SET clock = ?, horizon = ?, total = ?, last_day = ? WHERE id = ?"
-_LEAVING: Final = "SELECT amount, item, state FROM entries WHERE counter = ? AND at <= ? AND state >= 2"
-_LEFT: Final = "DELETE FROM entries WHERE counter = ? AND at <= ? AND state >= 2"
-_OPEN: Final = f"SELECT {ENTRY_COLUMNS} FROM entries WHERE counter = ? AND state < 2"
-_DELETE: Final = "DELETE FROM entries WHERE call = ? AND counter = ?"
-_INSERT: Final = f"INSERT INTO entries ({ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_STATE: Final = "UPDATE entries SET state = ?, until = ? WHERE call = ? AND counter = ?"
-_SPENT: Final = "UPDATE entries SET state = 4, amount = ?, earlier_at = NULL WHERE call = ? AND counter = ?"
+"""Kind 0 is the counter itself, its sum in `amount`; 1 what is open of it, 2 what is over. `ends` = when a counter may go."""
+ENTRY_COLUMNS: Final = (
+    "e.call, e.counter, e.at, e.amount, e.item, e.state, e.until, e.owner, e.earlier_at, e.earlier_amount, e.earlier_item"
+)
+_FIND: Final = """
+    SELECT amount, clock, horizon, last_day, (SELECT min(at) FROM counters WHERE counter = ?1 AND kind = 2)
+    FROM counters WHERE counter = ?1 AND kind = 0
+"""
+_MAKE: Final = (
+    "INSERT INTO counters (amount, clock, horizon, last_day, counter, kind, at, call) VALUES (?, ?, ?, ?, ?, 0, 0, '')"
+)
+_KEEP: Final = "UPDATE counters SET amount = ?, clock = ?, horizon = ?, last_day = ? WHERE counter = ? AND kind = 0"
+_LEAVING: Final = "SELECT amount, item, state, call, counter FROM counters WHERE counter = ? AND kind = 2 AND at <= ?"
+_LEFT: Final = "DELETE FROM counters WHERE counter = ? AND kind = 2 AND at <= ?"
+_OPEN: Final = f"SELECT {ENTRY_COLUMNS} FROM counters e WHERE e.counter = ? AND e.kind = 1"
+_DELETE: Final = "DELETE FROM counters WHERE counter = ? AND kind = ? AND at = ? AND call = ?"
+_INSERT: Final = """
+    INSERT INTO counters (
+        counter, kind, at, call, amount, item, state, until, owner, earlier_at, earlier_amount, earlier_item
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_NAME_CALL: Final = "INSERT INTO calls (call, counter, at) VALUES (?, ?, ?)"
+_FORGET_CALL: Final = "DELETE FROM calls WHERE call = ? AND counter = ?"
+_STATE: Final = "UPDATE counters SET kind = ?, state = ?, until = ? WHERE counter = ? AND kind = 1 AND at = ? AND call = ?"
+_SPENT: Final = """
+    UPDATE counters SET kind = 2, state = 4, amount = ?, earlier_at = NULL
+    WHERE counter = ? AND kind = ? AND at = ? AND call = ?
+"""
 _HOLDER: Final = (
-    "SELECT amount FROM entries WHERE counter = ? AND item = ? AND item IS NOT NULL AND state <> 2 AND call <> ? LIMIT 1"
+    "SELECT amount FROM counters WHERE counter = ? AND item = ? AND item IS NOT NULL AND state <> 2 AND call <> ? LIMIT 1"
 )
 _HOLDERS: Final = (
-    "SELECT count(*) FROM entries WHERE counter = ? AND item = ? AND item IS NOT NULL AND state <> 2 AND call <> ?"
+    "SELECT count(*) FROM counters WHERE counter = ? AND item = ? AND item IS NOT NULL AND state <> 2 AND call <> ?"
 )
-_IN_ORDER: Final = "SELECT at, amount, item, call FROM entries WHERE counter = ? AND state >= 3 ORDER BY at"
+_IN_ORDER: Final = """
+    SELECT at, amount, item, call FROM counters WHERE counter = ? AND kind = 2 AND state >= 3 ORDER BY at
+"""
 NOBODY: Final = ""
 """No call has this name."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """A row of `entries`. `earlier_…` = what the call had spent before it was reserved anew."""
+    """A row of kind 1 or 2. `earlier_…` = what the call had spent before it was reserved anew."""
 
     call: str
-    counter: int
+    counter: bytes
     at: int
     amount: Exact
     item: str | None
@@ -90,6 +110,11 @@ class Entry:
     def counts(self) -> bool:
         """Whether it is part of the sum."""
         return self.state != LAPSED
+
+    @property
+    def kind(self) -> int:
+        """Which kind of row it is."""
+        return 1 if self.state <= HELD else 2
 
 
 def entry_of(row: Iterable[Any]) -> Entry:
@@ -111,34 +136,57 @@ def loaded(amount: Any) -> Exact:
     return amount if type(amount) is int else Decimal(amount)
 
 
+@lru_cache(maxsize=4096)
+def key_of(name: str) -> bytes:
+    """What stands for a counter's name: 128 bits, so that no two that anybody could find share it."""
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 class Counter:
-    """A row of `counters`; `keep` writes it back."""
+    """A row of kind 0; `keep` writes it back."""
 
-    __slots__ = ("_connection", "_last_day", "clock", "horizon", "id", "total")
+    __slots__ = ("_connection", "_first", "_kept_last_day", "_last_day", "_new", "clock", "horizon", "id", "total")
 
-    def __init__(self, connection: Connection, row: tuple[int, int, int, Stored, int]) -> None:
+    def __init__(self, connection: Connection, key: bytes) -> None:
         self._connection = connection
-        self.id, self.clock, self.horizon, total, self._last_day = row
+        self.id = key
+        row = connection.execute(_FIND, (key,)).fetchone()
+        self._new = row is None
+        total, clock, horizon, last_day, first = row or (0, NEVER, NEVER, 0, None)
         self.total = loaded(total)
-
-    @classmethod
-    def named(cls, connection: Connection, name: str) -> Counter:
-        """The counter of that name, made if there is none."""
-        row = connection.execute(_FIND, (name,)).fetchone()
-        if row is None:
-            made = connection.execute(_MAKE, (name, NEVER, NEVER)).lastrowid
-            row = (made, NEVER, NEVER, 0, 0)
-        return cls(connection, row)
-
-    @classmethod
-    def numbered(cls, connection: Connection, number: int) -> Counter:
-        """The counter of an entry."""
-        return cls(connection, connection.execute(_BY_ID, (number,)).fetchone())
+        self.clock: int = clock
+        self.horizon: int = horizon
+        self._last_day: int = last_day
+        self._kept_last_day: int = last_day
+        self._first: int | None = first
 
     def keep(self) -> None:
         """Write what changed."""
-        values = (self.clock, self.horizon, stored(self.total), self._last_day, self.id)
-        self._connection.execute(_KEEP, values)
+        values = (stored(self.total), self.clock, self.horizon, self._last_day, self.id)
+        self._connection.execute(_MAKE if self._new else _KEEP, values)
+        self._new = False
+        if self._last_day != self._kept_last_day:
+            self._connection.execute("DELETE FROM ends WHERE last_day = ? AND counter = ?", (self._kept_last_day, self.id))
+            self._connection.execute("INSERT OR IGNORE INTO ends (last_day, counter) VALUES (?, ?)", (self._last_day, self.id))
+            self._kept_last_day = self._last_day
+
+    def linger(self, day: int) -> None:
+        """It cannot go yet: look again on that day."""
+        self._last_day = day
+        self.keep()
+
+    def erase(self, most: int) -> bool:
+        """Delete it and its entries, so many at once; True once nothing is left."""
+        rows = self._connection.execute(
+            "SELECT call, counter, kind, at FROM counters WHERE counter = ? AND kind > 0 LIMIT ?", (self.id, most)
+        ).fetchall()
+        self._connection.executemany(_DELETE, [(counter, kind, at, call) for call, counter, kind, at in rows])
+        self._connection.executemany(_FORGET_CALL, [row[:2] for row in rows])
+        if len(rows) == most:
+            return False
+        self._connection.execute("DELETE FROM counters WHERE counter = ?", (self.id,))
+        self._connection.execute("DELETE FROM ends WHERE last_day = ? AND counter = ?", (self._kept_last_day, self.id))
+        return True
 
     def advance(self, now: int, demand: Demand) -> None:
         """Its time goes on, never back; what has left its window and is over goes."""
@@ -157,12 +205,15 @@ class Counter:
         if since >= now:
             raise ValueError("a window begins before the moment")
         self.horizon = since
+        if self._first is not None and self._first <= since:
+            self._leave(since)
+
+    def _leave(self, since: int) -> None:
         left = self._connection.execute(_LEAVING, (self.id, since)).fetchall()
-        if not left:
-            return
         self._connection.execute(_LEFT, (self.id, since))
+        self._connection.executemany(_FORGET_CALL, [row[3:] for row in left])
         items: dict[str, Exact] = {}
-        for amount, item, state in left:
+        for amount, item, state, _, _ in left:
             if state == LAPSED:
                 continue
             if item is None:
@@ -236,13 +287,12 @@ class Counter:
         """Count a new entry; the item it brings back keeps the amount it was counted with."""
         self._add(entry)
         earlier = None if entry.earlier_amount is None else stored(entry.earlier_amount)
-        self._connection.execute(
-            _INSERT,
-            (
-                entry.call, entry.counter, entry.at, stored(entry.amount), entry.item, entry.state, entry.until, entry.owner,
-                entry.earlier_at, earlier, entry.earlier_item,
-            ),
+        values = (
+            self.id, entry.kind, entry.at, entry.call, stored(entry.amount), entry.item, entry.state,
+            entry.until, entry.owner, entry.earlier_at, earlier, entry.earlier_item,
         )  # fmt: skip
+        self._connection.execute(_INSERT, values)
+        self._connection.execute(_NAME_CALL, (entry.call, self.id, entry.at))
 
     def spend(self, entry: Entry, used: Exact | None) -> None:
         """It has run; `used` is what it really took. What has left its window meanwhile is over."""
@@ -254,7 +304,7 @@ class Counter:
         if used is not None and entry.item is None:
             self.total = plus(minus(self.total, entry.amount), used)
             entry.amount = used
-        self._connection.execute(_SPENT, (stored(entry.amount), entry.call, entry.counter))
+        self._connection.execute(_SPENT, (stored(entry.amount), self.id, entry.kind, entry.at, entry.call))
 
     def hold(self, entry: Entry, until: int, now: int) -> None:
         """A person thinks."""
@@ -295,12 +345,14 @@ class Counter:
             self.total = minus(self.total, entry.amount)
 
     def _delete(self, entry: Entry) -> None:
-        self._connection.execute(_DELETE, (entry.call, entry.counter))
+        self._connection.execute(_DELETE, (self.id, entry.kind, entry.at, entry.call))
+        self._connection.execute(_FORGET_CALL, (entry.call, self.id))
         if entry.counts:
             self._take_off(entry)
 
     def _set(self, entry: Entry, state: int, until: int | None) -> None:
-        self._connection.execute(_STATE, (state, until, entry.call, entry.counter))
+        kind = 2 if state > HELD else 1
+        self._connection.execute(_STATE, (kind, state, until, self.id, entry.at, entry.call))
 
 
 def _moment(release: Release) -> int:

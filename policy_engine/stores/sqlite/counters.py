@@ -7,6 +7,7 @@ still lives (`owners`).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 from typing import Final, Literal as OneOf
@@ -26,19 +27,24 @@ from policy_engine.stores.sqlite.counter import (
     Counter,
     Entry,
     entry_of,
+    key_of,
 )  # fmt: skip
 from policy_engine.stores.sqlite.database import Database
-from policy_engine.stores.sqlite.owners import owners_of
+from policy_engine.stores.sqlite.owners import Owners, owners_of
 
-_OF_CALL: Final = f"SELECT {ENTRY_COLUMNS} FROM entries WHERE call = ?"
+_OF_CALL: Final = f"""
+    SELECT {ENTRY_COLUMNS} FROM calls c CROSS JOIN counters e
+    ON e.counter = c.counter AND e.kind IN (1, 2) AND e.at = c.at AND e.call = c.call WHERE c.call = ?
+"""
 _BREAKERS: Final = (
     "CREATE TABLE breakers (name TEXT PRIMARY KEY, opened INTEGER, failures TEXT NOT NULL, probe TEXT, probe_since INTEGER)",
 )
 _FIND_BREAKER: Final = "SELECT opened, failures, probe, probe_since FROM breakers WHERE name = ?"
 _KEEP_BREAKER: Final = "INSERT OR REPLACE INTO breakers VALUES (?, ?, ?, ?, ?)"
-_ENDED: Final = "SELECT id FROM counters WHERE last_day < ? LIMIT 4"
+_ENDED: Final = "SELECT counter FROM ends WHERE last_day < ? LIMIT 4"
 _RESERVATIONS_A_TIDYING: Final = 64
 _ENTRIES_A_TIDYING: Final = 1000
+_NO_END: Final = 1 << 62
 
 
 class SqliteCounters:
@@ -49,26 +55,33 @@ class SqliteCounters:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._reservations = 0
+        self._known_owners = owners_of(database.path)
         database.migrate("counters", STEPS)
         database.migrate("breakers", _BREAKERS)
         self._bury()
 
+    def _owners(self) -> Owners:
+        if self._known_owners.process != os.getpid():
+            self._known_owners = owners_of(self._database.path)
+        return self._known_owners
+
     def _gone(self, owner: int) -> bool:
-        return owners_of(self._database.path).gone(owner)
+        return self._owners().gone(owner)
 
     def reserve(
         self, call: str, demands: Sequence[Demand], *, now: int, lease: int, beyond: frozenset[int] = frozenset()
     ) -> Full | None:
         """Hold everything, or nothing. Raises `ValueError` for amounts that cannot be counted or two demands of one counter."""
-        owner = owners_of(self._database.path).mine
+        owner = self._owners().mine
         with self._database.write() as connection:
             self._tidy_now_and_then(connection, now)
+            known = connection.execute("SELECT 1 FROM calls WHERE call = ? LIMIT 1", (call,)).fetchone() is not None
             made: list[tuple[Counter, Entry]] = []
             counters: dict[str, Counter] = {}
             for index, demand in enumerate(demands):
                 if demand.counter in counters:
                     raise ValueError("two demands of one counter")
-                counter = counters[demand.counter] = Counter.named(connection, demand.counter)
+                counter = counters[demand.counter] = Counter(connection, key_of(demand.counter))
                 counter.advance(now, demand)
                 full = self._room(connection, index, call, demand, counter, now, index in beyond)
                 if full is not None:
@@ -78,7 +91,8 @@ class SqliteCounters:
                 state = PLACE if demand.place else RUNNING
                 amount = exact(demand.amount)
                 made.append((counter, Entry(call, counter.id, counter.clock, amount, demand.item, state, None, owner)))
-            self._replace(connection, call, made)
+            if known:
+                self._replace(connection, call, made)
             for counter, entry in made:
                 counter.enter(entry)
                 counter.keep()
@@ -112,7 +126,7 @@ class SqliteCounters:
                     entry.earlier_item = old.earlier_item
                 counter.remove(old)
             elif not spent:
-                counter = Counter.numbered(connection, old.counter)
+                counter = Counter(connection, old.counter)
                 counter.give_back(old)
                 counter.keep()
 
@@ -120,24 +134,19 @@ class SqliteCounters:
         """A person thinks: places are free, amounts stay held until then. What has lapsed or run is not held again."""
         with self._database.write() as connection:
             for entry in _entries(connection, call):
-                counter = Counter.numbered(connection, entry.counter)
+                counter = Counter(connection, entry.counter)
                 counter.hold(entry, until, now)
                 counter.keep()
 
     def commit(self, call: str, amounts: Mapping[str, float], *, now: int) -> None:
         """The call has run, and took these amounts. Raises `ValueError` for an amount that cannot be counted."""
-        used = {name: exact(amount) for name, amount in amounts.items()}
+        used = {key_of(name): exact(amount) for name, amount in amounts.items()}
         with self._database.write() as connection:
-            numbers = {
-                number: amount
-                for name, amount in used.items()
-                for (number,) in connection.execute("SELECT id FROM counters WHERE name = ?", (name,))
-            }
             for entry in _entries(connection, call):
                 if entry.state != SPENT:
-                    counter = Counter.numbered(connection, entry.counter)
+                    counter = Counter(connection, entry.counter)
                     before = counter.total
-                    counter.spend(entry, numbers.get(entry.counter))
+                    counter.spend(entry, used.get(entry.counter))
                     if counter.total is not before:
                         counter.keep()
 
@@ -146,7 +155,7 @@ class SqliteCounters:
         with self._database.write() as connection:
             for entry in _entries(connection, call):
                 if entry.state != SPENT:
-                    counter = Counter.numbered(connection, entry.counter)
+                    counter = Counter(connection, entry.counter)
                     counter.give_back(entry)
                     counter.keep()
 
@@ -154,17 +163,16 @@ class SqliteCounters:
         """Nobody will ask for these counters again."""
         with self._database.write() as connection:
             for name in counters:
-                connection.execute("DELETE FROM entries WHERE counter = (SELECT id FROM counters WHERE name = ?)", (name,))
-                connection.execute("DELETE FROM counters WHERE name = ?", (name,))
+                Counter(connection, key_of(name)).erase(most=_NO_END)
 
     def _bury(self) -> None:
         """What processes held that are gone, found when a store is opened."""
         with self._database.write() as connection:
-            rows = connection.execute(f"SELECT {ENTRY_COLUMNS} FROM entries WHERE state < 2").fetchall()
+            rows = connection.execute(f"SELECT {ENTRY_COLUMNS} FROM counters e WHERE e.kind = 1").fetchall()
             gone = {owner: self._gone(owner) for owner in {entry_of(row).owner for row in rows}}
             for entry in map(entry_of, rows):
                 if entry.state != HELD and gone[entry.owner]:
-                    counter = Counter.numbered(connection, entry.counter)
+                    counter = Counter(connection, entry.counter)
                     counter.presume(entry)
                     counter.keep()
 
@@ -174,17 +182,12 @@ class SqliteCounters:
         if self._reservations % _RESERVATIONS_A_TIDYING:
             return
         today = now // DAY
-        for (number,) in connection.execute(_ENDED, (today,)).fetchall():
-            open_ones = connection.execute("SELECT 1 FROM entries WHERE counter = ? AND state < 2 LIMIT 1", (number,))
-            if open_ones.fetchone() is not None:
-                connection.execute("UPDATE counters SET last_day = ? WHERE id = ?", (today + 1, number))
-                continue
-            deleted = connection.execute(
-                "DELETE FROM entries WHERE (call, counter) IN (SELECT call, counter FROM entries WHERE counter = ? LIMIT ?)",
-                (number, _ENTRIES_A_TIDYING),
-            )
-            if deleted.rowcount < _ENTRIES_A_TIDYING:
-                connection.execute("DELETE FROM counters WHERE id = ?", (number,))
+        for (key,) in connection.execute(_ENDED, (today,)).fetchall():
+            counter = Counter(connection, key)
+            if connection.execute("SELECT 1 FROM counters WHERE counter = ? AND kind = 1 LIMIT 1", (key,)).fetchone():
+                counter.linger(today + 1)
+            else:
+                counter.erase(most=_ENTRIES_A_TIDYING)
 
     def admit(self, breaker: str, call: str, *, now: int, probe_after: int, lease: int) -> Admission:
         """Ask a breaker. A closed one is only read."""

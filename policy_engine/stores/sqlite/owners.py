@@ -25,6 +25,7 @@ class Owners:
     """The processes that use one database. Made by `owners_of`."""
 
     def __init__(self, path: str) -> None:
+        self.process = os.getpid()
         make_file(path)
         self._file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         self.mine = self._draw()

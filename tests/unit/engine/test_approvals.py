@@ -197,3 +197,19 @@ def test_an_approval_by_the_user_satisfies_no_other_queue(policy: Policy) -> Non
     run = policy.run(input="refund")
     ask = decide(policy, run=run).asks[0]
     assert decide(policy, [answer(ask, queue="user")], run=run).effect == "escalate"
+
+
+def test_a_user_who_cannot_be_asked_is_said_to_be_so(shop: Callable[..., Policy]) -> None:
+    """Without an attended run there is nobody to ask: the operator is told what is missing, the agent is not."""
+    policy = shop("allow a on crm.refund\nescalate e on crm.refund to user within 1m")
+    request = Request(tool="crm.refund", args={"amount": 5.0}, principal=Principal(id="u1"))
+    alone = policy.decide(request)
+    assert alone.effect == "deny" and "attended run" in alone.detail and "attended" not in alone.reason
+    asked = policy.decide(request, run=policy.run(input="refund"))
+    assert asked.effect == "escalate" and "attended" not in asked.detail
+
+
+def test_a_policy_shows_which_it_is(shop: Callable[..., Policy]) -> None:
+    """Name and the beginning of the digest, as in logs."""
+    policy = shop("allow a on crm.refund")
+    assert repr(policy) == f"Policy(shop, {policy.digest[:12]})"

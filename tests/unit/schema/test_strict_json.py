@@ -87,6 +87,29 @@ def test_brackets_inside_text_are_no_depth() -> None:
     assert parse_json(json.dumps(['"' + "[{" * 500])) == ['"' + "[{" * 500]
 
 
+BRACKETS = st.text("[]{}\"\\", max_size=6)
+NESTED = st.recursive(
+    BRACKETS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(BRACKETS, inner, max_size=3), max_leaves=20
+)
+
+
+def depth_of(value: Any) -> int:
+    if isinstance(value, (list, dict)):
+        return 1 + max(map(depth_of, value.values() if isinstance(value, dict) else value), default=0)
+    return 0
+
+
+@given(NESTED, st.integers(1, 4))
+def test_depth_is_that_of_the_value_whatever_its_text_says(value: Any, limit: int) -> None:
+    """Brackets in strings and keys neither deepen a value nor make it shallow."""
+    text = json.dumps(value)
+    if depth_of(value) <= limit:
+        assert parse_json(text, max_depth=limit) == value
+    else:
+        with pytest.raises(MisfitError, match="nested deeper"):
+            parse_json(text, max_depth=limit)
+
+
 def test_the_deepest_value_allowed_is_read() -> None:
     """The limit is inclusive."""
     parse_json("[" * MAX_ARGS_DEPTH + "]" * MAX_ARGS_DEPTH)

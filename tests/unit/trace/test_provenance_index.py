@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import NONE, Optional, Timestamp
-from policy_engine.runtime.trace.provenance.dates import dates_in, dates_of_long
+from policy_engine.runtime.trace.provenance.dates import dates_in, dates_of_long, may_date
 from policy_engine.runtime.trace.provenance.index import texts
 from policy_engine.runtime.trace.provenance.scan.words import ScannedProvenance
 from policy_engine.runtime.trace.run import Run
@@ -33,20 +33,20 @@ TEXTS = st.one_of(
     st.tuples(st.integers(0, 5), st.integers(2, 9)).map(lambda cut: " ".join(PHRASE.split()[cut[0] : cut[1]])),
     st.text(max_size=6),
 )
+KEYS = st.one_of(st.sampled_from(("k", "a", "a.b", "DE1 ", "a[0", "b")), TEXTS)
 SINGLE = st.one_of(
     TEXTS, st.sampled_from((0, 1, 5, 7, 50, 1200, 1200.0, 0.5, 1e300, float("nan"), float("inf"), True, False, None)),
     st.sampled_from((Timestamp(1715767200 * 10**9), Timestamp(1715731200 * 10**9), b"DE1")),
 )  # fmt: skip
 VALUES = st.recursive(
-    SINGLE, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)), max_leaves=5
+    SINGLE, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)), max_leaves=5
 )
 ASKED = st.one_of(VALUES, VALUES.map(lambda value: Optional(True, value)), st.just(NONE))
-MARKS = st.lists(
-    st.tuples(
-        st.sampled_from(("untrusted", "payee")), st.sampled_from(("result", "result[0]", "result.k", "error")), st.booleans()
-    ),
-    max_size=2,
-)
+PATHS = (
+    "result", "result[0]", "result.k", "error", "result.k.k", "result[0].k", "result.a.b", 'result["a.b"]', "result.a", "resul",
+    "result[1][0]", 'result["DE1 "]',
+)  # fmt: skip
+MARKS = st.lists(st.tuples(st.sampled_from(("untrusted", "payee")), st.sampled_from(PATHS), st.booleans()), max_size=4)
 CALLS = st.tuples(
     st.just("call"), st.sampled_from(("returned", "returned", "error", "denied", "pending", "running")), VALUES, VALUES,
     st.one_of(st.none(), TEXTS), MARKS, st.sampled_from((None, None, "c1", "c2")),
@@ -121,12 +121,33 @@ def test_other_writings_and_values_inside_json_text_are_found(value: Any, seen: 
     agree(run.snapshot(), value)
 
 
-@settings(max_examples=max(300, CASES), deadline=None)
-@given(st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from([" " * 20, "x " * 90, "of", "the", ","])), max_size=12))
+WORD = st.sampled_from(("the", "fox", "Fox.", "fox!", "dog", "evil@x.com", "5", "é", "a\nb"))
+
+
+@settings(max_examples=max(200, CASES), deadline=None)
+@given(st.lists(st.lists(WORD, max_size=60).map(" ".join), min_size=1, max_size=12), st.data())
+def test_rows_of_frequent_words_are_found_as_by_the_scan(seen: list[str], data: Any) -> None:
+    """Many places of few words, asked between results too: what stands behind a word is then sorted in parts."""
+    run = Run(clock=lambda: Timestamp(0), input=seen[0])
+    for number, text in enumerate(seen):
+        run.put_call("t", {}, "returned", result=[text, *seen], labels=[(f"l{number % 3}", "result[0]", True)])
+        agree(run.snapshot(), " ".join(data.draw(st.lists(WORD, min_size=1, max_size=6))))
+
+
+LIKE_DATES = ("may 5", "3rd", "of", "MAY", "March,", "12 Oct.", "2024", "\u00a0", "\n", "sept 2", "2024-05-06", "x12", "(3")
+
+
+@settings(max_examples=max(500, CASES), deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(PIECES), st.sampled_from([" " * 20, "x " * 90, "of", "the", ",", *LIKE_DATES])), max_size=12
+    )
+)
 def test_dates_are_found_in_windows_as_in_the_whole(pieces: list[str]) -> None:
-    """Looking around what begins like a month misses no date and invents none."""
+    """Looking around what begins like a month misses no date and invents none; each has a token that tells of it."""
     text = " ".join(pieces)
     assert set(dates_of_long(text)) == set(dates_in(text))
+    assert not set(dates_in(text)) or any(map(may_date, text.split()))
 
 
 def test_more_text_than_is_remembered_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

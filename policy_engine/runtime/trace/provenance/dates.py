@@ -48,11 +48,18 @@ _NAMED: Final = (
     re.compile(_EDGE + rf"(?P<m>{_MONTH})\.?,?\s+{_YEAR}(?![\w.,:/-]\d|\w)", re.IGNORECASE | re.ASCII),
     re.compile(_EDGE + rf"(?P<m>{_MONTH}){_END}", re.IGNORECASE | re.ASCII),
 )
-_LIKE_A_MONTH: Final = re.compile(r"(?<![a-z0-9_])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+_DAY_BEFORE: Final = re.compile(_EDGE + _DAY + r"\Z", re.IGNORECASE | re.ASCII)
+_AFTER_A_DAY: Final = re.compile(
+    rf"(?P<m>{_MONTH})\b\.?(?:,?\s+{_YEAR}(?![\w:]))?(?!\w)", re.IGNORECASE | re.ASCII
+)  # fmt: skip
+_NO_EDGE: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+_MAY_DATE: Final = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|[0-9]{4}-[0-9]{2}", re.IGNORECASE | re.ASCII)
+_UNBROKEN: Final = re.compile(r"[\w@/.:-]*", re.ASCII)
+DIGITS: Final = frozenset("0123456789")
+"""Every value that is a date, plainly or not, begins with one of these."""
+_SPACES: Final = " \t\n\r\f\v"
+_BEGINNINGS: Final = frozenset(name[:3] for name in _NAMES)
 _YEAR_AND_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
-_WIDE_GAP: Final = re.compile(r"\s{16}")
-_WINDOW: Final = 160
-"""Characters around a month that hold all of its date, as long as no gap in it is wide."""
 _WORD_BEFORE: Final = re.compile(r"(\w+)\s+\Z")
 _CLOCK: Final = re.compile(
     r"(?:(?<=[Tt ])|(?<![\w.:/-]))(?P<h>[0-9]{1,2})(?::(?P<min>[0-9]{2})(?::(?P<s>[0-9]{2})(?:\.[0-9]+)?)?)?"
@@ -146,26 +153,60 @@ def named_dates(text: str) -> Iterator[Date]:
 
 
 def dates_of_long(text: str) -> Iterator[Date]:
-    """The same dates as `dates_in`, found faster in long text: months are looked for only around what begins like one."""
+    """The same dates as `dates_in`, found faster in long text: months are looked for only where one may begin."""
     if _YEAR_AND_MONTH.search(text):
         yield from iso_dates(text)
     lowered = text.lower()
     if len(lowered) != len(text):
         yield from named_dates(text)
         return
-    places = [match.start() for match in _LIKE_A_MONTH.finditer(lowered)]
-    if not places:
+    for beginning in _BEGINNINGS:
+        start = lowered.find(beginning)
+        while start >= 0:
+            if start == 0 or lowered[start - 1] not in _NO_EDGE:
+                yield from _date_around(text, start)
+            start = lowered.find(beginning, start + 3)
+
+
+def _date_around(text: str, start: int) -> Iterator[Date]:
+    """The date whose month begins there, by the first of the patterns that takes it for one."""
+    before = _day_before(text, start)
+    for pattern in (*((_AFTER_A_DAY,) if before else ()), *_NAMED[1:]):
+        match = pattern.match(text, start)
+        parts = match.groupdict() if match is not None else {}
+        name, year = parts.get("m", ""), parts.get("y")
+        if not name or (name in _VERBS and not year):
+            continue
+        if pattern is _NAMED[-1] and not _means_a_month(name, text[max(0, start - 16) : start]):
+            continue
+        yield from _valid(year, _MONTHS[name.lower()], before if pattern is _AFTER_A_DAY else parts.get("d"))
         return
-    if len(text) <= 2 * _WINDOW or _WIDE_GAP.search(text):
-        yield from named_dates(text)
-        return
-    start = end = 0
-    for place in places:
-        if place - _WINDOW > end:
-            yield from named_dates(text[start:end])
-            start = place - _WINDOW
-        end = place + _WINDOW
-    yield from named_dates(text[start:end])
+
+
+def _day_before(text: str, start: int) -> str | None:
+    """The day of the month that is named before what begins there: `3 `, `3rd of `."""
+    stop = _unspaced(text, start)
+    if stop == start:
+        return None
+    if text[max(0, stop - 2) : stop].lower() == "of" and (earlier := _unspaced(text, stop - 2)) < stop - 2:
+        stop = earlier
+    match = _DAY_BEFORE.search(text, max(0, stop - 4), stop)
+    return None if match is None else match["d"]
+
+
+def _unspaced(text: str, stop: int) -> int:
+    while stop and text[stop - 1] in _SPACES:
+        stop -= 1
+    return stop
+
+
+def may_date(token: str) -> bool:
+    """Whether a date may stand around a token (what has no white space in it); every date has such a token."""
+    if _UNBROKEN.fullmatch(token) is None:
+        return _MAY_DATE.search(token) is not None
+    if token[:3].lower() in _BEGINNINGS:
+        return True
+    return "-" in token and _YEAR_AND_MONTH.search(token) is not None
 
 
 def clocks_in(text: str) -> Iterator[Clock]:

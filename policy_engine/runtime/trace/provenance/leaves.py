@@ -77,11 +77,11 @@ def leaves_of(
     structured: bool = True,
 ) -> Iterator[Leaf]:
     """Every leaf of `value`, in order. With `structured`, a text result that holds values is read as these."""
-    for number, (at, plain, item) in enumerate(_walk(_opened(value) if structured else value, path, path)):
+    for number, (at, plain, item) in enumerate(_walk(opened(value) if structured else value, path, path)):
         if not marks:
             yield Leaf(item, source, tool, at, call, _NONE, _NONE, number)
             continue
-        here = [mark for mark in marks if _covers(mark.path, at) or _covers(mark.path, plain)]
+        here = [mark for mark in marks if covers(mark.path, at) or covers(mark.path, plain)]
         labels = frozenset(mark.label for mark in here if mark.add)
         cleared = frozenset(mark.label for mark in here if not mark.add) - labels
         yield Leaf(item, source, tool, at, call, labels, cleared, number)
@@ -91,8 +91,8 @@ def _walk(value: Any, path: str, plain: str) -> Iterator[tuple[str, str, Any]]:
     """Path, the same with keys unquoted, and value of each leaf. An odd key is quoted: it must not pass for a path."""
     if isinstance(value, dict):
         for key, item in value.items():
-            step, is_data = _step(str(key))
-            inside, bare = path + step, f"{plain}.{key}"
+            written, is_data = step(str(key))
+            inside, bare = path + written, f"{plain}.{key}"
             if is_data and isinstance(key, str):
                 yield inside, bare, key
             if isinstance(item, dict | list):
@@ -107,12 +107,12 @@ def _walk(value: Any, path: str, plain: str) -> Iterator[tuple[str, str, Any]]:
 
 
 @lru_cache(maxsize=4_096)
-def _step(key: str) -> tuple[str, bool]:
+def step(key: str) -> tuple[str, bool]:
     """How a path goes on with a key, and whether the key is itself data."""
     return (f".{key}" if _FIELD.fullmatch(key) else f"[{json.dumps(key)}]"), _is_data(key)
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
     """A text result as the values it holds: the whole result, or each text of an MCP one.
 
     Text deeper inside stays text, because anybody may have written it.
@@ -127,7 +127,7 @@ def _opened(value: Any) -> Any:
 
 def _opened_block(block: Any) -> Any:
     if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str):
-        return {**block, "text": _opened(block["text"])}
+        return {**block, "text": opened(block["text"])}
     return block
 
 
@@ -136,5 +136,6 @@ def _is_data(key: str) -> bool:
     return " " in key or (is_identifier(key) and not key.replace("_", "").isalpha())
 
 
-def _covers(marked: str, path: str) -> bool:
+def covers(marked: str, path: str) -> bool:
+    """Whether what stands at `path` is the marked part or in it."""
     return path == marked or (path.startswith(marked) and path[len(marked)] in ".[")

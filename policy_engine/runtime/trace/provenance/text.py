@@ -29,12 +29,18 @@ def folded(text: str) -> str:
 
 
 def loose(text: str) -> str:
-    """Folded further: without invisible characters and combining marks, look-alikes of Latin letters as these."""
+    """Folded further: without invisible characters and combining marks, look-alikes of Latin letters as these.
+
+    White space stays, so that a text is its tokens, each folded.
+    """
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    kept = "".join(character for character in apart if unicodedata.category(character) not in ("Cf", "Mn", "Cc", "Me"))
-    return kept.translate(_LOOK_ALIKES)
+    return "".join(filter(_is_seen, apart)).translate(_LOOK_ALIKES)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) not in ("Cf", "Mn", "Cc", "Me")
 
 
 def is_identifier(text: str) -> bool:

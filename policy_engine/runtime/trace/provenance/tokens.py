@@ -25,7 +25,8 @@ LOOSE_WORD: Final = re.compile(r"\w+")
 """A word for suspicion."""
 _SENTENCE_ENDS: Final = frozenset(".!?;:…。")
 _POSSESSIVES: Final = ("'s", "\u2019s")
-_FEWEST_DIGITS: Final = 4
+FEWEST_DIGITS: Final = 4
+"""A number of fewer says nothing when two texts share it."""
 _LEADING: Final = "".join(LEADING)
 _TRAILING: Final = "".join(TRAILING)
 
@@ -92,8 +93,7 @@ class Text:
     @cached_property
     def loose_identifiers(self) -> frozenset[str]:
         """The identifiers in the text, folded loosely. Numbers count from four digits on."""
-        forms = (loose(form) for token in self.raw.split() if is_identifier(token) for form in peeled(token))
-        return frozenset(form for form in forms if telling(form))
+        return frozenset(form for token in self.raw.split() for form in loose_forms(token))
 
     def holds_words(self, wanted: Sequence[Word]) -> bool:
         """Whether the wanted words stand here one after another, in one sentence unless they have its end too."""
@@ -113,6 +113,8 @@ class Text:
 
 def number_of(token: str) -> Decimal | None:
     """The number that a token is: ASCII digits, thousands by comma in threes, a point; a currency sign or `%` aside."""
+    if _NUMBER.fullmatch(token):
+        return Decimal(token.replace(",", ""))
     bare = token.removesuffix("%").strip(_CURRENCY) if len(token) <= 90 else ""
     if bare[:1] in ("-", "+") and bare[1:2] and bare[1] in _CURRENCY:
         bare = bare[0] + bare[2:]
@@ -164,8 +166,18 @@ def _same(here: Sequence[Word], wanted: Sequence[Word]) -> bool:
     )
 
 
+def loose_forms(token: str) -> tuple[str, ...]:
+    """What a token may be meant as, folded loosely, as far as it says anything when two texts share it.
+
+    A word is no identifier for the full stop behind it: else two sentences that end alike would share one.
+    """
+    if not is_identifier(token.lstrip(_LEADING).rstrip(_TRAILING)):
+        return ()
+    return tuple(form for form in dict.fromkeys(map(loose, peeled(token))) if telling(form))
+
+
 def telling(form: str) -> bool:
     """Whether a token shared by two texts says anything: an identifier, a number from four digits on."""
     if not is_identifier(form):
         return False
-    return number_of(form) is None or sum(character.isdigit() for character in form) >= _FEWEST_DIGITS
+    return number_of(form) is None or sum(character.isdigit() for character in form) >= FEWEST_DIGITS

@@ -1,164 +1,231 @@
-"""Where values stand: the leaves of each noted record, by the value or the text they hold. Called by `words`."""
+"""Where values stand: the leaves of each noted record, by the value or the text they hold. Called by `words`.
+
+Leaves are numbers, in the order they came; different values and different texts have numbers too. What the leaves of
+one value say about labels is kept as the few kinds there are of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypeAlias
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final, TypeAlias
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
+from policy_engine.runtime.trace.calls import CallRecord
 from policy_engine.runtime.trace.log import Entry
-from policy_engine.runtime.trace.provenance.dates import date_value
-from policy_engine.runtime.trace.provenance.index.facts import FactBook
-from policy_engine.runtime.trace.provenance.index.suspicion import Suspicion
+from policy_engine.runtime.trace.provenance.dates import DIGITS, date_value
+from policy_engine.runtime.trace.provenance.index.lexicon import GAP, Lexicon
+from policy_engine.runtime.trace.provenance.index.suspicion import Suspicions
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
-from policy_engine.runtime.trace.provenance.leaves import MAX_SEEN_LEAVES, Leaf
+from policy_engine.runtime.trace.provenance.index.walk import Labels, Step, Walk
+from policy_engine.runtime.trace.provenance.leaves import MAX_SEEN_LEAVES, opened
 from policy_engine.runtime.trace.provenance.scan.said import exact, parts_of
 from policy_engine.runtime.trace.provenance.text import is_identifier
 
 Kind: TypeAlias = tuple[frozenset[str], frozenset[str], bool]
 """What labels tell leaves apart by: those put on, those cleared, and whether it is the user's own."""
+_VOUCHES_NOT: Final = -1
 
 
-class Places:
-    """All leaves of one value or text, each with the entry it came with: the first, and any `rest` in turn.
+class Leaves:
+    """The leaves of each different value, and their kinds, each with the number of the entry where it came first."""
 
-    The kinds among those that vouch, with the number of the entry where each came first, are `kind` and `since`, and
-    any `more`.
-    """
+    __slots__ = ("first", "kind", "more", "rest", "since")
 
-    __slots__ = ("entry", "kind", "leaf", "more", "rest", "since")
+    def __init__(self) -> None:
+        self.first: list[int] = []
+        self.rest: dict[int, list[int]] = {}
+        self.kind: list[int] = []
+        self.since: list[int] = []
+        self.more: dict[int, dict[int, int]] = {}
 
-    def __init__(self, entry: Entry, leaf: Leaf) -> None:
-        self.entry = entry
-        self.leaf = leaf
-        self.rest: list[Any] | None = None
-        self.kind: Kind | None = None
-        self.since = 0
-        self.more: dict[Kind, int] | None = None
-
-    def add(self, entry: Entry, leaf: Leaf) -> None:
-        """One more leaf."""
-        if self.rest is None:
-            self.rest = [entry, leaf]
-        else:
-            self.rest += (entry, leaf)
-
-    def vouches(self, kind: Kind, number: int) -> bool:
-        """Note that a leaf of that kind came; whether it is the first."""
-        if kind == self.kind or (self.more is not None and kind in self.more):
+    def add(self, number: int, leaf: int, kind: int, since: int) -> bool:
+        """One more leaf of a value; whether it is the first of a kind that vouches."""
+        if number == len(self.first):
+            self.first.append(leaf)
+            self.kind.append(kind)
+            self.since.append(since)
+            return kind != _VOUCHES_NOT
+        self.rest.setdefault(number, []).append(leaf)
+        held = self.kind[number]
+        if kind in (held, _VOUCHES_NOT):
             return False
-        if self.kind is None:
-            self.kind, self.since = kind, number
-        else:
-            self.more = {**(self.more or {}), kind: number}
+        if held == _VOUCHES_NOT:
+            self.kind[number], self.since[number] = kind, since
+            return True
+        more = self.more.setdefault(number, {})
+        if kind in more:
+            return False
+        more[kind] = since
         return True
 
-    def visible(self, length: int) -> list[tuple[Entry, Leaf]]:
-        """The leaves of a moment, with their entries."""
-        first = self.entry
-        found = [(first, self.leaf)] if first.number < length <= first.gone else []
-        if self.rest is not None:
-            later = zip(self.rest[::2], self.rest[1::2], strict=True)
-            found += [(entry, leaf) for entry, leaf in later if entry.number < length <= entry.gone]
-        return found
+    def kinds_at(self, numbers: Sequence[int], length: int, found: set[int]) -> None:
+        """Add the kinds of the leaves of a moment that these values have."""
+        kinds, since, more = self.kind, self.since, self.more
+        for number in numbers:
+            if since[number] < length:
+                found.add(kinds[number])
+                if number in more:
+                    found.update(kind for kind, first in more[number].items() if first < length)
 
 
 class PlaceIndex:
     """Every leaf of a run."""
 
-    def __init__(self, book: FactBook) -> None:
-        self.texts = TextIndex(book)
-        self._of_text: list[Places] = []
-        self._of_value: dict[Any, Places] = {}
-        self.suspicions: dict[Kind, Suspicion] = {}
-        self._book = book
-        self._count = 0
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.texts = TextIndex(lexicon)
+        self.kinds: list[Kind] = []
+        self.suspicions = Suspicions(lexicon)
+        self._kind_numbers: dict[Kind, int] = {}
+        self._text_leaves = Leaves()
+        self._value_leaves = Leaves()
+        self._values: dict[Any, int] = {}
+        self._walk = Walk(self._visit)
+        self._containers: list[int] = []
+        self._steps: list[Step] = []
+        self._entries: list[Entry] = []
+        self._starts: list[int] = []
+        self._coming: list[tuple[Any, int]] = []
+        self._labels: Labels | None = None
+        self._kind = _VOUCHES_NOT
+        self._source = ""
 
+    # ------------------------------------------------------------------ noting
     def add(self, entry: Entry) -> None:
         """Note the leaves of a record; raises `EvaluationError` when there are too many."""
-        leaves = entry.record.leaves
-        self._count += len(leaves)
-        if self._count > MAX_SEEN_LEAVES:
+        record, walk = entry.record, self._walk
+        self._coming = []
+        self._labels = None
+        first = len(self._steps)
+        if not isinstance(record, CallRecord):
+            self._source = "input" if record.own_words is None else "user"
+            walk.through(record.fields.get("text"), "input.text", record.labels)
+        elif record.outcome == "returned":
+            self._source = "result"
+            walk.through(opened(record.result), "result", record.labels)
+        elif record.error:
+            self._source = "error"
+            walk.through(opened(record.error), "error", record.labels)
+        if len(self._steps) > MAX_SEEN_LEAVES:
             raise EvaluationError("too_costly", f"the run holds more than {MAX_SEEN_LEAVES} values")
-        for leaf in leaves:
-            places = self._put(entry, leaf)
-            # The words of failing tools vouch for nothing; only their leaves can ever go again.
-            if leaf.source != "error":
-                kind = (leaf.labels, leaf.cleared, leaf.source == "user")
-                if places.vouches(kind, entry.number) and isinstance(leaf.value, str):
-                    suspicion = self.suspicions.get(kind) or self.suspicions.setdefault(kind, Suspicion())
-                    text = self.texts.known[leaf.value]
-                    suspicion.add(leaf.value, self.texts.loose[text], entry.number)
+        self._entries.append(entry)
+        self._starts.append(first)
+        self._note(first, entry.number)
 
-    def _put(self, entry: Entry, leaf: Leaf) -> Places:
-        if isinstance(leaf.value, str):
-            number = self.texts.add(leaf.value)
-            places = self._of_text[number] if number < len(self._of_text) else None
-        else:
-            places = self._of_value.get(_key(leaf.value))
-        if places is not None:
-            places.add(entry, leaf)
-            return places
-        places = Places(entry, leaf)
-        if isinstance(leaf.value, str):
-            self._of_text.append(places)
-        else:
-            self._of_value[_key(leaf.value)] = places
-        return places
+    def _visit(self, value: Any, above: int, last: Step, labels: Labels) -> None:
+        if labels is not self._labels:
+            self._labels, self._kind = labels, self._kind_of(labels)
+        self._coming.append((value, self._kind))
+        self._containers.append(above)
+        self._steps.append(last)
 
-    def find(self, value: Any) -> list[Places]:
-        """Where a single value was seen: as a leaf, or among the tokens of one."""
+    def _note(self, first: int, now: int) -> None:
+        texts, values, coming = self.texts, self._values, self._coming
+        known = texts.known
+        before = len(texts.texts)
+        fresh = [text for text in dict.fromkeys([value for value, _ in coming if isinstance(value, str)]) if text not in known]
+        tokens = texts.add(fresh) if fresh else []
+        vouching: dict[int, list[int]] = {}
+        for leaf, (value, kind) in enumerate(coming, first):
+            if isinstance(value, str):
+                number = known[value]
+                if self._text_leaves.add(number, leaf, kind, now):
+                    vouching.setdefault(kind, []).append(number)
+            else:
+                number = values.setdefault(_key(value), len(values))
+                self._value_leaves.add(number, leaf, kind, now)
+        for kind, numbers in vouching.items():
+            marked = chain.from_iterable(map(texts.marked.__getitem__, numbers))
+            all_new = len(numbers) == len(fresh) and numbers[0] >= before
+            its_tokens = tokens if all_new else chain.from_iterable((*texts.texts[one].split(), GAP) for one in numbers)
+            self.suspicions.add(its_tokens, marked, kind, now)
+
+    def _kind_of(self, labels: Labels) -> int:
+        if self._source == "error":  # the words of failing tools vouch for nothing
+            return _VOUCHES_NOT
+        on, off = labels
+        kind = on, off - on, self._source == "user"
+        number = self._kind_numbers.setdefault(kind, len(self.kinds))
+        if number == len(self.kinds):
+            self.kinds.append(kind)
+            self.suspicions.add_kind()
+        return number
+
+    # ------------------------------------------------------------------ looking up
+    def seen(self, value: Any, length: int) -> list[tuple[int, Entry]]:
+        """The leaves of a moment where a single value stands, alone or among the tokens of one, with their entries."""
         if isinstance(value, str):
-            return self.at(self.texts_with(value))
-        found = self._of_value.get(_key(value))
-        places = [] if found is None else [found]
-        if isinstance(value, bool):
-            return places
-        if isinstance(value, int | float):
-            number = exact(value)
-            return [] if number is None else [*places, *self.at(self.texts.with_number(number))]
+            return self._visible(self._text_leaves, self._texts_with(value), length)
+        return [one for leaves, numbers in self._holding(value) for one in self._visible(leaves, numbers, length)]
+
+    def _visible(self, leaves: Leaves, numbers: Sequence[int], length: int) -> list[tuple[int, Entry]]:
+        found: list[tuple[int, Entry]] = []
+        first, rest, starts, entries = leaves.first, leaves.rest, self._starts, self._entries
+        for number in numbers:
+            leaf = first[number]
+            entry = entries[bisect_right(starts, leaf) - 1]
+            if entry.number < length <= entry.gone:
+                found.append((leaf, entry))
+            if number in rest:
+                for leaf in rest[number]:
+                    entry = entries[bisect_right(starts, leaf) - 1]
+                    if entry.number < length <= entry.gone:
+                        found.append((leaf, entry))
+        return found
+
+    def kinds_seen(self, value: Any, length: int) -> set[int]:
+        """The kinds of those leaves, as far as they vouch for what they hold."""
+        found: set[int] = set()
+        if isinstance(value, str):
+            self._text_leaves.kinds_at(self._texts_with(value), length, found)
+        else:
+            for leaves, numbers in self._holding(value):
+                leaves.kinds_at(numbers, length, found)
+        found.discard(_VOUCHES_NOT)
+        return found
+
+    def origin(self, leaf: int, entry: Entry) -> dict[str, Any]:
+        """The record that `origins` gives."""
+        record = entry.record
+        path = self._walk.path(self._containers[leaf], self._steps[leaf])
+        if isinstance(record, CallRecord):
+            source = "result" if record.outcome == "returned" else "error"
+            return {"source": source, "tool": record.tool, "path": path, "call": record.id}
+        return {"source": "input" if record.own_words is None else "user", "tool": "", "path": path, "call": ""}
+
+    def _holding(self, value: Any) -> list[tuple[Leaves, Sequence[int]]]:
+        """The values, and the texts, that are the single value or hold it."""
+        if isinstance(value, str):
+            return [(self._text_leaves, self._texts_with(value))]
+        own = self._values.get(_key(value))
+        numbers: Sequence[int] = ()
         if isinstance(value, Timestamp):
-            return [*places, *self.at(self.texts.with_day(parts_of(value)[0], exactly=True))]
-        return places
+            numbers = self.texts.with_day(parts_of(value)[0], exactly=True)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            number = exact(value)
+            if number is None:
+                return []
+            numbers = self.texts.with_number(number)
+        return [(self._text_leaves, numbers), (self._value_leaves, () if own is None else (own,))]
 
-    def at(self, numbers: Iterable[int]) -> list[Places]:
-        """The places of texts."""
-        return [self._of_text[number] for number in numbers]
-
-    def texts_with(self, value: str) -> Iterable[int]:
+    def _texts_with(self, value: str) -> Sequence[int]:
         """The texts that are the value, or have it among their tokens."""
-        moment = date_value(value)
-        if moment is not None:
-            return self._and_itself(value, self.texts.with_day(moment[0], exactly=True))
         bare = value.strip()
+        if bare[:1] in DIGITS and (moment := date_value(value)) is not None:
+            return self._and_itself(value, self.texts.with_day(moment[0], exactly=True))
         if is_identifier(bare):
             return self.texts.with_identifier(bare)
         return self._and_itself(value, self.texts.with_words(value))
 
-    def _and_itself(self, value: str, numbers: Iterable[int]) -> Iterable[int]:
+    def _and_itself(self, value: str, numbers: Sequence[int]) -> Sequence[int]:
         own = self.texts.known.get(value)
-        return numbers if own is None else {own, *numbers}
-
-
-def visible(places: Iterable[Places], length: int) -> list[tuple[Entry, Leaf]]:
-    """The leaves of a moment, with their entries."""
-    return [seen for place in places for seen in place.visible(length)]
-
-
-def kinds_at(places: Iterable[Places], length: int) -> set[Kind]:
-    """The kinds of those leaves of a moment that vouch for what they hold."""
-    found: set[Kind] = set()
-    for place in places:
-        if place.kind is not None and place.since < length:
-            found.add(place.kind)
-        if place.more is not None:
-            found.update(kind for kind, first in place.more.items() if first < length)
-    return found
+        return numbers if own is None else sorted({own, *numbers})
 
 
 def _key(value: Any) -> Any:
     """Equal for values that the words take for the same: numbers by value, all others by class too."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return ("number", value)
     return (type(value), value)

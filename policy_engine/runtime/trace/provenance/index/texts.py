@@ -1,111 +1,131 @@
 """Which of many texts hold a token, a number, a day, a row of words: noted once a text, looked up by what is asked.
 
 A text that comes again costs one look-up. Rows of words are found by the rarest pair of neighbours in them, then
-compared word for word.
+compared word for word. What stands behind a frequent word is sorted when somebody first asks, and once.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Hashable, Sequence
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain
+from operator import contains
 from typing import Final, TypeAlias, TypeVar
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.runtime.trace.provenance.dates import Date, dates_of_long
-from policy_engine.runtime.trace.provenance.index.facts import FactBook
+from policy_engine.runtime.trace.provenance.index.lexicon import BREAK, END, GAP, Lexicon
 
 MAX_INDEXED_CHARS: Final = 16_000_000
 """Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
-_Key = TypeVar("_Key")
+_FEW: Final = 32
+"""The places of a word that are gone through; of more, those with a certain neighbour are kept."""
+_Key = TypeVar("_Key", bound=Hashable)
 
 Numbers: TypeAlias = int | list[int]
 """One number, or several in rising order."""
 
 
 class TextIndex:
-    """Texts by number, in the order they were added. `loose` are the identifiers that each shares loosely."""
+    """Texts by number, in the order they were added. `marked` are the tokens of each that hold identifiers."""
 
-    def __init__(self, book: FactBook) -> None:
+    def __init__(self, lexicon: Lexicon) -> None:
         self.known: dict[str, int] = {}
         self.texts: list[str] = []
-        self.loose: list[tuple[str, ...]] = []
-        self._book = book
+        self.marked: list[Collection[str]] = []
+        self._lexicon = lexicon
         self._chars = 0
-        self._identifiers: dict[str, Numbers] = {}
-        self._numbers: dict[Decimal, Numbers] = {}
+        self._tokens: dict[str, Numbers] = {}
         self._days: dict[Date, Numbers] = {}
-        self._words: dict[str, Numbers] = {}
         self._stream: list[str] = []
-        self._ends: list[bool] = []
-        self._starts: list[int] = []
-        self._pairs: dict[int, Numbers] = {}
+        self._ends: list[int] = []
+        self._places: dict[str, list[int]] = {BREAK: self._ends}
+        self._behind: dict[str, tuple[list[int], dict[str, list[int]]]] = {}
 
     # ------------------------------------------------------------------ noting
-    def add(self, raw: str) -> int:
-        """The number of a text, which is noted if it is new; raises `EvaluationError` when there is too much of it."""
-        number = self.known.get(raw)
-        if number is not None:
-            return number
-        self._chars += len(raw)
+    def add(self, texts: Sequence[str]) -> list[str]:
+        """Note texts that are not `known`, all different; gives the tokens of all, `GAP` behind each text.
+
+        Raises `EvaluationError` when there is too much text.
+        """
+        self._chars += sum(map(len, texts))
         if self._chars > MAX_INDEXED_CHARS:
             raise EvaluationError("too_costly", f"the run holds more than {MAX_INDEXED_CHARS} characters of text")
-        number = len(self.texts)
-        self._note_tokens(raw, number)
-        for day in set(dates_of_long(raw)):
-            note(self._days, day, number)
-        self.texts.append(raw)
-        self.known[raw] = number
-        return number
-
-    def _note_tokens(self, raw: str, number: int) -> None:
-        known, facts_of = self._book.known, self._book.of
-        words: list[str] = []
-        ends: list[bool] = []
-        loose: list[str] = []
-        for token in raw.split():
-            identifiers, numbers, its_words, its_ends, its_loose = known.get(token) or facts_of(token)
-            words += its_words
-            ends += its_ends
-            if identifiers:
-                loose += its_loose
-                for form in identifiers:
-                    note(self._identifiers, form, number)
-                for value in numbers:
-                    note(self._numbers, value, number)
-        self.loose.append(tuple(loose))
-        start = len(self._stream)
-        self._starts.append(start)
+        apart = [text.split() for text in texts]
+        tokens: list[str] = []
+        for its in apart:
+            tokens += its
+            tokens.append(GAP)
+        lexicon, start, places = self._lexicon, len(self._stream), self._places
+        words = list(chain.from_iterable(map(lexicon.words.__getitem__, tokens)))
+        for place, word in enumerate(words, start):
+            if word in places:
+                places[word].append(place)
+            else:
+                places[word] = [place]
         self._stream += words
-        self._ends += ends
-        held, pairs = self._words, self._pairs
-        for word in set(words):
-            if word in held:
-                note(held, word, number)
-            else:
-                held[word] = number
-        for place, pair in enumerate(map(hash, pairwise(words)), start):
-            if pair in pairs:
-                note(pairs, pair, place)
-            else:
-                pairs[pair] = place
+        dated = not lexicon.dated.isdisjoint(tokens)
+        for text, its in zip(texts, apart, strict=True):
+            self._note_tokens(text, its, dated)
+        return tokens
+
+    def _note_tokens(self, text: str, tokens: list[str], dated: bool) -> None:
+        number = len(self.texts)
+        marked = self._lexicon.alike.keys() & tokens
+        for token in marked:
+            if (before := self._tokens.setdefault(token, number)) is not number:
+                note(self._tokens, token, before, number)
+        if dated and not self._lexicon.dated.isdisjoint(tokens):
+            for day in set(dates_of_long(text)):
+                if (before := self._days.setdefault(day, number)) is not number:
+                    note(self._days, day, before, number)
+        self.marked.append(marked or ())
+        self.texts.append(text)
+        self.known[text] = number
 
     # ------------------------------------------------------------------ looking up: exact
     def with_identifier(self, bare: str) -> Sequence[int]:
         """The texts with this token, character for character."""
-        return listed(self._identifiers.get(bare))
+        others = self._lexicon.forms.get(bare)
+        if others is None:
+            return listed(self._tokens.get(bare))
+        return self._with_any([bare, others] if isinstance(others, str) else [bare, *others])
 
     def with_number(self, value: Decimal) -> Sequence[int]:
         """The texts in which this number stands as a token."""
-        return listed(self._numbers.get(value))
+        return self._with_any(self._lexicon.numbers.get(value))
+
+    def _with_any(self, tokens: str | list[str] | None) -> Sequence[int]:
+        if tokens is None:
+            return ()
+        if isinstance(tokens, str):
+            return listed(self._tokens.get(tokens))
+        return sorted({number for token in tokens for number in listed(self._tokens.get(token))})
 
     def with_word(self, word: str) -> Sequence[int]:
         """The texts with this folded word."""
-        return listed(self._words.get(word))
+        return self._texts_at(self._of_any((word, word + END)))
+
+    def _of_any(self, words: Sequence[str]) -> list[int]:
+        """The places of a word in any of its writings, in rising order. Not to be changed."""
+        found = [places for word in words if (places := self._places.get(word)) is not None]
+        return found[0] if len(found) == 1 else sorted(chain.from_iterable(found))
+
+    def _texts_at(self, places: Sequence[int]) -> list[int]:
+        """The texts in which places lie, given in rising order."""
+        found: list[int] = []
+        ends, at = self._ends, 0
+        while at < len(places):
+            number = bisect_left(ends, places[at])
+            found.append(number)
+            at = bisect_left(places, ends[number], at + 1)
+        return found
 
     def with_day(self, day: Date, *, exactly: bool) -> Sequence[int]:
         """The texts that name this day, its year perhaps left out; without `exactly` the day of the month too."""
+        if not self._days:
+            return ()
         named = [day, Date(None, day.month, day.day)]
         if not exactly:
             named += [Date(day.year, day.month, None), Date(None, day.month, None)]
@@ -114,50 +134,59 @@ class TextIndex:
 
     def with_words(self, value: str) -> Sequence[int]:
         """The texts in which the words of `value` stand one after another."""
-        wanted: list[str] = []
-        ends: list[bool] = []
-        rarest: Numbers | None = None
+        wanted: list[Sequence[str]] = []
+        rarest: list[int] | None = None
         offset = 0
-        for token in value.split():
-            facts = self._book.of(token)
-            ends += facts.ends
-            for word in facts.words:
-                if wanted:
-                    places = self._pairs.get(hash((wanted[-1], word)))
-                    if places is None:
-                        return ()
-                    if rarest is None or _count(places) < _count(rarest):
-                        rarest, offset = places, len(wanted) - 1
-                elif word not in self._words:
+        for word in self._lexicon.words_of(value.split()):
+            # What ends a sentence in the value may stand inside one; the other way round only as the last word.
+            here = (word, word[:-1]) if word[-1] == END else (word, word + END)
+            if wanted:
+                if wanted[-1][0][-1] != END:
+                    wanted[-1] = wanted[-1][:1]
+                places = self._with_pair(wanted[-1], here)
+                if not places:
                     return ()
-                wanted.append(word)
+                if rarest is None or len(places) < len(rarest):
+                    rarest, offset = places, len(wanted) - 1
+            wanted.append(here)
         if rarest is None:
-            return self.with_word(wanted[0]) if wanted else ()
-        inner = [index for index, end in enumerate(ends[:-1]) if not end]
-        return self._standing(wanted, inner, (place - offset for place in listed(rarest)))
+            return self._texts_at(self._of_any(wanted[0])) if wanted else ()
+        stream, size = self._stream, len(wanted)
+        starts = sorted(place - offset for place in rarest)
+        # A break is no word, so that no row crosses it.
+        return self._texts_at(
+            [place for place in starts if place >= 0 and all(map(contains, wanted, stream[place : place + size]))]
+        )
 
-    def _standing(self, wanted: list[str], inner: list[int], places: Iterable[int]) -> list[int]:
-        """The texts in which the words stand at one of these places, with no sentence ending behind the `inner` ones."""
-        size = len(wanted)
+    def _with_pair(self, first: Sequence[str], second: Sequence[str]) -> list[int]:
+        """The places of one word with the other behind it."""
+        stream = self._stream
         found: list[int] = []
-        for place in places:
-            if place < 0 or self._stream[place : place + size] != wanted:
+        for word in first:
+            places = self._places.get(word)
+            if places is None:
                 continue
-            number = bisect_right(self._starts, place) - 1
-            end = self._starts[number + 1] if number + 1 < len(self._starts) else len(self._stream)
-            if place + size > end or (found and found[-1] == number):
-                continue
-            if not any(self._ends[place + index] for index in inner):
-                found.append(number)
+            if len(places) <= _FEW:
+                found += [place for place in places if stream[place + 1] in second]
+            else:
+                behind = self._sorted_behind(word, places)
+                for other in second:
+                    found += behind.get(other, ())
         return found
 
+    def _sorted_behind(self, word: str, places: list[int]) -> dict[str, list[int]]:
+        """The places of a word by what stands behind it. Those that came since the last time are put in now."""
+        count, behind = self._behind.setdefault(word, ([0], {}))
+        stream = self._stream
+        for place in places[count[0] :] if count[0] < len(places) else ():
+            behind.setdefault(stream[place + 1], []).append(place)
+        count[0] = len(places)
+        return behind
 
-def note(postings: dict[_Key, Numbers], key: _Key, number: int) -> None:
-    """Add a number to those of a key."""
-    held = postings.get(key)
-    if held is None:
-        postings[key] = number
-    elif isinstance(held, list):
+
+def note(postings: dict[_Key, Numbers], key: _Key, held: Numbers, number: int) -> None:
+    """Add a number to those that a key holds already."""
+    if isinstance(held, list):
         if held[-1] != number:
             held.append(number)
     elif held != number:
@@ -169,7 +198,3 @@ def listed(numbers: Numbers | None) -> Sequence[int]:
     if numbers is None:
         return ()
     return numbers if isinstance(numbers, list) else (numbers,)
-
-
-def _count(numbers: Numbers) -> int:
-    return len(numbers) if isinstance(numbers, list) else 1

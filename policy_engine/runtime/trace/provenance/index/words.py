@@ -6,7 +6,7 @@ to, so that every earlier moment of the run can still be asked about. Thread-saf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -14,13 +14,11 @@ from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Optional, Timestamp
 from policy_engine.runtime.trace.calls import CallRecord, InputRecord
 from policy_engine.runtime.trace.log import Entry, Log
-from policy_engine.runtime.trace.provenance.dates import Clock, Date, date_value, is_ambiguous
-from policy_engine.runtime.trace.provenance.index.facts import FactBook
-from policy_engine.runtime.trace.provenance.index.places import PlaceIndex, kinds_at, visible
+from policy_engine.runtime.trace.provenance.dates import DIGITS, Clock, Date, date_value, is_ambiguous
+from policy_engine.runtime.trace.provenance.index.lexicon import END, Lexicon
+from policy_engine.runtime.trace.provenance.index.places import PlaceIndex
 from policy_engine.runtime.trace.provenance.index.suspicion import Suspect
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
-from policy_engine.runtime.trace.provenance.leaves import Leaf
-from policy_engine.runtime.trace.provenance.scan.labels import is_free_text
 from policy_engine.runtime.trace.provenance.scan.origins import parts_of_value
 from policy_engine.runtime.trace.provenance.scan.pointed import points
 from policy_engine.runtime.trace.provenance.scan.said import exact, parts_of
@@ -37,11 +35,12 @@ class ProvenanceIndex:
         self._lock = Lock()
         self._noted = 0
         self._fault: EvaluationError | None = None
-        self._book = FactBook()
-        self._said = TextIndex(self._book)
+        self._lexicon = Lexicon()
+        self._said = TextIndex(self._lexicon)
         self._said_at: list[int] = []
+        self._first_said: dict[str, int] = {}
         self._own: dict[int, Text] = {}
-        self._places = PlaceIndex(self._book)
+        self._places = PlaceIndex(self._lexicon)
         self._arguments: dict[Any, list[Entry]] = {}
         self._labels: dict[str, list[Entry]] = {}
         self._last_entered: tuple[int, frozenset[str]] = -1, frozenset()
@@ -70,13 +69,21 @@ class ProvenanceIndex:
         for label in {mark.label for mark in record.labels if mark.add}:
             self._labels.setdefault(label, []).append(entry)
         if isinstance(record, InputRecord):
-            if record.own_words is not None and self._said.add(record.own_words.raw) == len(self._said_at):
-                self._said_at.append(entry.number)
+            if record.own_words is not None:
+                self._note_said(record.own_words.raw, entry.number)
         elif record.executed:
             for leaf in record.argument_leaves:
                 for key in _argument_keys(leaf.value):
                     self._arguments.setdefault(key, []).append(entry)
         self._places.add(entry)
+
+    def _note_said(self, text: str, number: int) -> None:
+        if text not in self._said.known:
+            self._said.add([text])
+            self._said_at.append(number)
+            for word in self._lexicon.words_of(text.split()):
+                self._first_said.setdefault(word, number)
+                self._first_said.setdefault(word.removesuffix(END) if word[-1] == END else word + END, number)
 
     def _ready(self, length: int) -> None:
         """Note what is missing for questions about this moment; raises the `EvaluationError` of what could not be."""
@@ -90,32 +97,40 @@ class ProvenanceIndex:
     def said(self, value: Any, length: int) -> bool:
         """Whether the user's own words contain the value."""
         with self._lock:
-            self._ready(length)
+            if self._noted < length or not self.live:
+                self._ready(length)
             return self._is_said(value, length)
 
     def origins(self, value: Any, length: int) -> list[dict[str, Any]]:
         """Where the value was seen, in the order of a scan."""
         with self._lock:
-            self._ready(length)
-            found: dict[Leaf, Entry] = {}
+            if self._noted < length or not self.live:
+                self._ready(length)
+            places = self._places
+            if isinstance(value, str):
+                seen = places.seen(value, length) if value else []
+                if len(seen) < 2:
+                    return [places.origin(leaf, entry) for leaf, entry in seen]
+            found: dict[int, Entry] = {}
             for part in parts_of_value(value):
-                seen = visible(self._places.find(part), length)
+                seen = places.seen(part, length)
                 if not seen:
                     return []
-                for entry, leaf in seen:
-                    found[leaf] = entry
-        if len(found) == 1:
-            return [leaf.origin for leaf in found]
-        ordered = sorted(found.items(), key=lambda one: (one[1].order, one[0].number))
-        return [leaf.origin for leaf, _ in ordered]
+                found.update(seen)
+            ordered = sorted(found.items(), key=lambda one: (one[1].order, one[0]))
+            return [places.origin(leaf, entry) for leaf, entry in ordered]
 
     def labels(self, value: Any, length: int) -> list[str]:
         """The labels there; for a value of the model's own, every label that entered the run."""
         with self._lock:
-            self._ready(length)
-            entered = self._entered(length)
+            if self._noted < length or not self.live:
+                self._ready(length)
+            entered = self._last_entered[1] if self._last_entered[0] == length else self._entered(length)
             if not entered:
                 return []
+            if isinstance(value, str) and value:
+                found = self._labels_of(value, entered, length)
+                return sorted(found) if len(found) > 1 else list(found)
             return sorted({label for part in parts_of_value(value) for label in self._labels_of(part, entered, length)})
 
     def entered(self, length: int) -> list[str]:
@@ -127,60 +142,74 @@ class ProvenanceIndex:
     def pointed(self, value: Any, length: int) -> bool:
         """Whether each part of the value was seen in a call whose argument the user said."""
         with self._lock:
-            self._ready(length)
-            parts = parts_of_value(value)
-            return bool(parts) and all(
-                any(self._points(entry, length) for entry, _ in visible(self._places.find(part), length))
-                for part in parts
-            )
+            if self._noted < length or not self.live:
+                self._ready(length)
+            parts = [value] if isinstance(value, str) and value else parts_of_value(value)
+            for part in parts:
+                if not self._pointed_part(part, length):
+                    return False
+            return bool(parts)
 
     def coverage(self, value: Any, length: int) -> float:
         """The share of its words that the user said."""
         with self._lock:
-            self._ready(length)
-            words = [said for part in parts_of_value(value) for said in self._said_words(part, length)]
-        return sum(words) / len(words) if words else 1.0
+            if self._noted < length or not self.live:
+                self._ready(length)
+            said = count = 0
+            for part in parts_of_value(value):
+                if isinstance(part, str):
+                    first = self._first_said.get
+                    words = [first(word, length) < length for word in self._lexicon.words_of(part.split())]
+                    said += sum(words)
+                    count += len(words)
+                else:
+                    said += self._mentioned(part, length)
+                    count += 1
+        return said / count if count else 1.0
 
     def carried(self, value: Any, length: int) -> bool:
         """Whether each part of the value was an argument of an earlier allowed call."""
         with self._lock:
-            self._ready(length)
-            parts = parts_of_value(value)
-            return bool(parts) and all(
-                any(entry.visible(length) for key in _argument_keys(part) for entry in self._arguments.get(key, ()))
-                for part in parts
-            )
+            if self._noted < length or not self.live:
+                self._ready(length)
+            parts = [value] if isinstance(value, str) and value else parts_of_value(value)
+            for part in parts:
+                if not self._carried_part(part, length):
+                    return False
+            return bool(parts)
 
     # ------------------------------------------------------------------ details of what was said
     def _is_said(self, value: Any, length: int) -> bool:
+        if isinstance(value, str):
+            return not value or self._text_mentioned(value, length)
         if isinstance(value, Optional):
             return not value.present or self._is_said(value.value, length)
-        if value is None or value == "":
-            return True
         if isinstance(value, list):
             return all(self._is_said(item, length) for item in value)
         if isinstance(value, dict):
             return all(self._is_said(key, length) and self._is_said(item, length) for key, item in value.items())
-        return self._mentioned(value, length)
+        return value is None or self._mentioned(value, length)
+
+    def _text_mentioned(self, value: str, length: int) -> bool:
+        bare = value.strip()
+        if bare[:1] in DIGITS:
+            if is_ambiguous(bare):
+                return False
+            moment = date_value(value)
+            if moment is not None:
+                return self._names(*moment, length)
+        texts = self._said
+        numbers = texts.with_identifier(bare) if is_identifier(bare) else texts.with_words(value)
+        return bool(numbers) and self._said_at[numbers[0]] < length
 
     def _mentioned(self, value: Any, length: int) -> bool:
         texts = self._said
         if isinstance(value, bool):
             return self._any(texts.with_word("true" if value else "false"), length)
-        if isinstance(value, int | float):
+        if isinstance(value, (int, float)):
             number = exact(value)
             return number is not None and self._any(texts.with_number(number), length)
-        if isinstance(value, Timestamp):
-            return self._names(*parts_of(value), length)
-        if not isinstance(value, str) or is_ambiguous(value.strip()):
-            return False
-        moment = date_value(value)
-        if moment is not None:
-            return self._names(*moment, length)
-        bare = value.strip()
-        if is_identifier(bare):
-            return self._any(texts.with_identifier(bare), length)
-        return self._any(texts.with_words(value), length)
+        return isinstance(value, Timestamp) and self._names(*parts_of(value), length)
 
     def _any(self, numbers: Sequence[int], length: int) -> bool:
         """Whether one of these texts had been said: they are numbered as they came, so the first of them tells."""
@@ -197,16 +226,6 @@ class ProvenanceIndex:
     def _text(self, number: int) -> Text:
         return self._own.setdefault(number, Text(self._said.texts[number]))
 
-    def _said_words(self, part: Any, length: int) -> Iterator[bool]:
-        if not isinstance(part, str):
-            yield self._mentioned(part, length)
-            return
-        facts_of, with_word = self._book.of, self._said.with_word
-        for token in part.split():
-            for word in facts_of(token).words:
-                numbers = with_word(word)
-                yield bool(numbers) and self._said_at[numbers[0]] < length
-
     # ------------------------------------------------------------------ details of what was seen
     def _entered(self, length: int) -> frozenset[str]:
         if self._last_entered[0] != length:
@@ -217,19 +236,33 @@ class ProvenanceIndex:
 
     def _labels_of(self, value: Any, entered: frozenset[str], length: int) -> set[str] | frozenset[str]:
         places = self._places
-        seen = kinds_at(places.find(value), length)
+        seen = places.kinds_seen(value, length)
         related = seen
-        if is_free_text(value):
-            suspect = Suspect(value, self._book)
-            kinds = [(kind, suspicion) for kind, suspicion in places.suspicions.items() if kind not in seen]
-            much = {kind for kind, suspicion in kinds if suspicion.shares_much(suspect, length)}
-            if not seen and all(own for _, _, own in much):
+        if isinstance(value, str) and len(value.split()) > 1:
+            suspect = Suspect(value, self._lexicon)
+            much = places.suspicions.sharing_much(suspect, length) - seen
+            if not seen and all(places.kinds[kind][2] for kind in much):
                 return entered
-            related = seen | much | {kind for kind, suspicion in kinds if suspicion.is_held(suspect, length)}
+            related = seen | much | places.suspicions.held_whole(suspect, length)
         if not related:
             return entered
-        cleared = {label for _, off, _ in seen for label in off}
-        return {label for on, _, _ in related for label in on} - cleared
+        kinds = places.kinds
+        if len(related) == 1:
+            for kind in related:
+                return kinds[kind][0]  # no kind clears what it puts on
+        cleared = {label for kind in seen for label in kinds[kind][1]}
+        return {label for kind in related for label in kinds[kind][0]} - cleared
+
+    def _pointed_part(self, value: Any, length: int) -> bool:
+        return any(self._points(entry, length) for _, entry in self._places.seen(value, length))
+
+    def _carried_part(self, value: Any, length: int) -> bool:
+        arguments = self._arguments
+        for key in _argument_keys(value):
+            for entry in arguments.get(key, ()):
+                if entry.number < length <= entry.gone:
+                    return True
+        return False
 
     def _points(self, entry: Entry, length: int) -> bool:
         """Whether the user said an argument of the call. What was said once stays said, so a yes is kept for good."""
@@ -245,14 +278,13 @@ class ProvenanceIndex:
         return answer
 
 
-def _argument_keys(value: Any) -> list[Any]:
+def _argument_keys(value: Any) -> tuple[Any, ...]:
     """Under what an argument is noted, and looked for."""
-    if isinstance(value, bool):
-        return [(bool, value)]
-    if isinstance(value, int | float):
-        number = exact(value)
-        return [] if number is None else [("number", number)]
     if isinstance(value, str):
-        plain = [] if is_identifier(value) else [("words", *folded(value).split())]
-        return [(str, value), *plain]
-    return [(type(value), value)] if isinstance(value, Timestamp | bytes) else []
+        return (value,) if is_identifier(value) else (value, ("words", *folded(value).split()))
+    if isinstance(value, bool):
+        return ((bool, value),)
+    if isinstance(value, (int, float)):
+        number = exact(value)
+        return () if number is None else (("number", number),)
+    return ((type(value), value),) if isinstance(value, (Timestamp, bytes)) else ()

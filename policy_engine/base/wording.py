@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from policy_engine import Decision
+from policy_engine.base.decision import Decision
 
 _MADE = "the call was made"
 """How the engine begins when a rule gives no reason of its own for hiding something."""
+
+
+def message_of(decision: Decision) -> str:
+    """What the agent reads of a decision that does not let a call, its result or an event pass. Leaks neither policy nor data."""
+    if decision.phase == "event":
+        return unsaid(decision)
+    if decision.phase == "result":
+        return hidden(decision)
+    return waiting(decision) if decision.effect == "escalate" else refusal(decision)
 
 
 def refusal(decision: Decision) -> str:

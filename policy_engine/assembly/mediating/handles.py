@@ -1,0 +1,269 @@
+"""A run as hosts hold it: `with mediator.run(…) as run` gives a `SyncRun`, `async with` an `AsyncRun` with the same methods.
+
+Everything they do is a flow of `runtime/mediation`; they only choose who drives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, TypeVar
+
+from policy_engine.assembly.mediating.async_driver import AsyncDriver
+from policy_engine.assembly.mediating.bounding import CheckHangs
+from policy_engine.assembly.mediating.sync_driver import SyncDriver
+from policy_engine.base.refusals import Denied
+from policy_engine.base.request import Agent, Request
+from policy_engine.base.values import Timestamp, datetime_of
+from policy_engine.runtime.mediation.call import Call, refusal
+from policy_engine.runtime.mediation.effects import Flow, immediate
+from policy_engine.runtime.mediation.events import happen
+from policy_engine.runtime.mediation.lifecycle import Delegation, Start, begin, delegated, end, opened, planned
+from policy_engine.runtime.mediation.pipeline import mediate
+from policy_engine.runtime.mediation.runs import MediatedRun
+from policy_engine.runtime.mediation.world import World
+
+T = TypeVar("T")
+_HANGS = "this could not be decided in its time, so it is refused; try again later"
+
+
+class Drivers:
+    """Who drives flows, for sync and for async hosts."""
+
+    def __init__(self, sync: SyncDriver, tasks: AsyncDriver) -> None:
+        self.sync = sync
+        self.tasks = tasks
+
+
+class RunHandle:
+    """A run that has not begun: enter it with `with` or `async with`."""
+
+    def __init__(self, world: World, drivers: Drivers, start: Start, delegation: Delegation | None = None) -> None:
+        self._world = world
+        self._drivers = drivers
+        self._start = start if delegation is None else delegation.start
+        self._run = None if delegation is None else delegation.run
+        self._entered: SyncRun | AsyncRun | None = None
+
+    def _opened(self) -> MediatedRun:
+        if self._entered is not None:
+            raise RuntimeError("a run is entered once; ask the mediator for another")
+        return opened(self._world, self._start) if self._run is None else self._run
+
+    def __enter__(self) -> SyncRun:
+        run = SyncRun(self._opened(), self._drivers)
+        self._entered = run
+        run._drive(begin(run._run, self._start))
+        return run
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        assert isinstance(self._entered, SyncRun)
+        self._entered._close(None if kind is None else kind.__name__)
+
+    async def __aenter__(self) -> AsyncRun:
+        run = AsyncRun(self._opened(), self._drivers)
+        self._entered = run
+        await run._drive(begin(run._run, self._start))
+        return run
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert isinstance(self._entered, AsyncRun)
+        await self._entered._close(None if kind is None else kind.__name__)
+
+
+class _Held:
+    """What both kinds of run know and make. Methods that begin with `_flow` give the flow to be driven."""
+
+    def __init__(self, run: MediatedRun, drivers: Drivers) -> None:
+        self._run = run
+        self._drivers = drivers
+        self._completed: bool | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's id, as it stands in the audit."""
+        return self._run.id
+
+    @property
+    def deadline(self) -> timedelta | None:
+        """How long this run may still take; None = as long as it likes."""
+        left = self._run.left()
+        return None if left is None else timedelta(microseconds=left // 1000)
+
+    def complete(self, completed: bool = True) -> None:
+        """Say whether the task was done, where an answer that passed does not tell."""
+        self._completed = completed
+
+    def _ended(self, cause: str | None) -> tuple[bool, str | None]:
+        done = self._run.answered if self._completed is None else self._completed
+        return done and cause is None, cause
+
+    def _flow_call(
+        self, tool: str, args: Mapping[str, Any] | str | bytes, execute: Callable[..., Any] | None, id: str | None,
+        annotations: Mapping[str, Any] | None, digest: str | None,
+    ) -> Flow[Any]:  # fmt: skip
+        run = self._run
+        world = run.world
+        own = f"#{next(run.numbers)}" if id is None else f"#{id}" if id.startswith("#") else id
+        name = f"{run.id.replace('%', '%25').replace('/', '%2F')}/{own}"
+        request = Request(
+            tool=tool, args=args, principal=run.principal, agent=run.agent, context=run.context, id=own,
+            at=datetime_of(Timestamp(world.clocks.now())), annotations=annotations or {}, digest=digest,
+        )  # fmt: skip
+        function = execute if execute is not None else world.wishes.tools.get(tool)
+        if function is None:
+            raise TypeError(f"no function runs {tool}: give execute=…, or tools={{{tool!r}: …}} to the mediator")
+        return mediate(Call(world, run, world.policy, world.mode_now(), request, name, function, named=id is not None))
+
+    def _flow_step(self, kind: str, text: str, tokens: int, cost: float) -> Flow[Any]:
+        if text:
+            self._run.words = text
+        return happen(self._run, "@step", {"kind": kind, "text": text, "tokens": tokens, "cost": float(cost)})
+
+    def _flow_input(self, text: str, source: str, verified: bool) -> Flow[Any]:
+        return happen(self._run, "@input", {"text": text, "source": source, "verified": verified})
+
+    def _flow_answer(self, text: str, data: Any) -> Flow[Any]:
+        return _answering(self._run, text, data)
+
+    def _hangs(self, name: str) -> Denied:
+        return Denied(_HANGS, refusal(self._run.world.policy, name, "not_available", _HANGS, _HANGS))
+
+
+def _answering(run: MediatedRun, text: str, data: Any) -> Flow[Any]:
+    fields = {"text": text} if data is None else {"text": text, "data": data}
+    passed = yield from happen(run, "@answer", fields)
+    run.answered = True
+    return passed["text"] if isinstance(passed, dict) else passed
+
+
+class SyncRun(_Held):
+    """A run for threads. Its methods may be called from several at once."""
+
+    def _drive(self, flow: Flow[T], name: str = "@run") -> T:
+        try:
+            return self._drivers.sync.drive(flow)
+        except CheckHangs:
+            raise self._hangs(name) from None
+
+    def call(
+        self, tool: str, args: Mapping[str, Any] | str | bytes = {}, *, execute: Callable[..., Any] | None = None,
+        id: str | None = None, annotations: Mapping[str, Any] | None = None, digest: str | None = None,
+    ) -> Any:  # fmt: skip
+        """Decide a call, run `execute(**args)` with exactly the decided arguments, and return what the agent may see of it.
+
+        `execute` None = the mediator's function of that name. `id` is the host's: the same id and arguments are the same call,
+        decided again but run, counted and recorded once. Raises `Denied` (`LimitReached`, `BreakerOpen`), `Pending`,
+        `DeadlineExceeded`, or what the tool raised. Messages are for the agent.
+        """
+        return self._drive(self._flow_call(tool, args, execute, id, annotations, digest), tool)
+
+    def step(self, kind: str = "model", *, text: str = "", tokens: int = 0, cost: float = 0.0) -> None:
+        """A reasoning step or a model call. Raises `Denied` where a rule on `@step` stops it."""
+        self._drive(self._flow_step(kind, text, tokens, cost), "@step")
+
+    def plan(self, tools: Iterable[str]) -> None:
+        """The tools that the agent says it will call, in order; coherence is measured against it."""
+        self._drive(immediate(planned, self._run, tuple(tools)))
+
+    def input(self, text: str, *, source: str = "user", verified: bool = True) -> str:
+        """Something more was asked in this run. Returns it as it may go on."""
+        return _text(self._drive(self._flow_input(text, source, verified), "@input"))
+
+    def answer(self, text: str, *, data: Any = None) -> Any:
+        """The answer to the user, as it may be said. Raises `Denied` where it may not: with effect `retry` let the model try
+        again."""
+        return self._drive(self._flow_answer(text, data), "@answer")
+
+    def stream(self, pieces: Iterable[str], *, unchecked: bool = False) -> Iterator[str]:
+        """An answer in pieces. It is held back until all of it was checked.
+
+        `unchecked=True` passes pieces on as they come: then nothing that rules on `@answer` say can keep them from the user;
+        the whole is decided and recorded at the end, and `Denied` then comes too late for what was said.
+        """
+        if not unchecked:
+            yield self.answer("".join(pieces))
+            return
+        said: list[str] = []
+        for piece in pieces:
+            said.append(piece)
+            yield piece
+        self.answer("".join(said))
+
+    def delegate(
+        self, agent: str, *, tools: Iterable[str] | None = None, text: str = "", within: timedelta | None = None,
+        id: str | None = None, about: Agent | Mapping[str, Any] | None = None,
+    ) -> RunHandle:  # fmt: skip
+        """Hand work to a sub-agent: `with run.delegate("searcher", tools=["web.search"], text="…") as child`.
+
+        It acts for the same principal, with at most these tools, this run's time and its limits. `about` tells its model.
+        """
+        start = Start(agent=about, within=within, id=id)
+        delegation = self._drive(delegated(self._run, agent, tools, text, start), "@delegate")
+        return RunHandle(self._run.world, self._drivers, start, delegation)
+
+    def _close(self, cause: str | None) -> None:
+        self._drive(immediate(end, self._run, *self._ended(cause)))
+
+
+class AsyncRun(_Held):
+    """A run for tasks, under asyncio or trio. Its methods may be called from several at once."""
+
+    async def _drive(self, flow: Flow[T], name: str = "@run") -> T:
+        try:
+            return await self._drivers.tasks.drive(flow)
+        except CheckHangs:
+            raise self._hangs(name) from None
+
+    async def call(
+        self, tool: str, args: Mapping[str, Any] | str | bytes = {}, *, execute: Callable[..., Any] | None = None,
+        id: str | None = None, annotations: Mapping[str, Any] | None = None, digest: str | None = None,
+    ) -> Any:  # fmt: skip
+        """As `SyncRun.call`; `execute` may be a coroutine function, and a sync one runs in a thread."""
+        return await self._drive(self._flow_call(tool, args, execute, id, annotations, digest), tool)
+
+    async def step(self, kind: str = "model", *, text: str = "", tokens: int = 0, cost: float = 0.0) -> None:
+        """As `SyncRun.step`."""
+        await self._drive(self._flow_step(kind, text, tokens, cost), "@step")
+
+    async def plan(self, tools: Iterable[str]) -> None:
+        """As `SyncRun.plan`."""
+        await self._drive(immediate(planned, self._run, tuple(tools)))
+
+    async def input(self, text: str, *, source: str = "user", verified: bool = True) -> str:
+        """As `SyncRun.input`."""
+        return _text(await self._drive(self._flow_input(text, source, verified), "@input"))
+
+    async def answer(self, text: str, *, data: Any = None) -> Any:
+        """As `SyncRun.answer`."""
+        return await self._drive(self._flow_answer(text, data), "@answer")
+
+    async def stream(self, pieces: AsyncIterable[str], *, unchecked: bool = False) -> AsyncIterator[str]:
+        """As `SyncRun.stream`."""
+        said: list[str] = []
+        async for piece in pieces:
+            said.append(piece)
+            if unchecked:
+                yield piece
+        whole = await self.answer("".join(said))
+        if not unchecked:
+            yield whole
+
+    async def delegate(
+        self, agent: str, *, tools: Iterable[str] | None = None, text: str = "", within: timedelta | None = None,
+        id: str | None = None, about: Agent | Mapping[str, Any] | None = None,
+    ) -> RunHandle:  # fmt: skip
+        """As `SyncRun.delegate`: `async with await run.delegate(…) as child`."""
+        start = Start(agent=about, within=within, id=id)
+        delegation = await self._drive(delegated(self._run, agent, tools, text, start), "@delegate")
+        return RunHandle(self._run.world, self._drivers, start, delegation)
+
+    async def _close(self, cause: str | None) -> None:
+        await self._drive(immediate(end, self._run, *self._ended(cause)))
+
+
+def _text(passed: Any) -> str:
+    return str(passed["text"] if isinstance(passed, dict) else passed)

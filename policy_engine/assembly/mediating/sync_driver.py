@@ -1,0 +1,69 @@
+"""Runs flows in the caller's thread."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any, TypeVar
+
+from policy_engine.assembly.mediating.bounding import bounded
+from policy_engine.assembly.mediating.pools import Pool
+from policy_engine.runtime.mediation.effects import Attempt, Attempted, Effect, Flow
+
+T = TypeVar("T")
+
+
+class SyncDriver:
+    """`sleep` waits (seconds); `pool` holds calls with a bound on their time. `bound`: seconds for each part of a flow
+    between two effects, that is for deciding and checking; None = without end."""
+
+    def __init__(self, pool: Pool, sleep: Callable[[float], None] = time.sleep, bound: float | None = None) -> None:
+        self._pool = pool
+        self._sleep = sleep
+        self._bound = bound
+
+    def drive(self, flow: Flow[T]) -> T:
+        """What the flow returns or raises."""
+        answer: Any = None
+        fault: BaseException | None = None
+        while True:
+            try:
+                effect: Effect = self._step(flow, answer, fault)
+            except StopIteration as ended:
+                return ended.value  # type: ignore[no-any-return]
+            answer = fault = None
+            if isinstance(effect, Attempt):
+                answer = self._attempt(effect)
+            else:
+                try:
+                    self._sleep(effect.seconds)
+                except BaseException as stopped:
+                    fault = stopped
+
+    def _step(self, flow: Flow[Any], answer: Any, fault: BaseException | None) -> Effect:
+        def step() -> Effect:
+            return flow.send(answer) if fault is None else flow.throw(fault)
+
+        return step() if self._bound is None else bounded(self._pool, step, self._bound)
+
+    def _attempt(self, effect: Attempt) -> Attempted:
+        begun = time.monotonic_ns()
+        within = nullcontext() if effect.span is None else effect.span.current()
+        try:
+            with within:
+                if effect.seconds is not None:
+                    attempted = self._pool.run(effect.tool, lambda: effect.execute(**effect.args), effect.seconds)
+                else:
+                    value = effect.execute(**effect.args)
+                    attempted = Attempted("returned", value, duration=time.monotonic_ns() - begun)
+        except Exception as raised:
+            return Attempted("error", error=raised, duration=time.monotonic_ns() - begun)
+        except BaseException as stopped:
+            return Attempted("cancelled", error=stopped, duration=time.monotonic_ns() - begun)
+        if inspect.iscoroutine(attempted.value):
+            attempted.value.close()
+            problem = f"{effect.tool} is a coroutine function; call it in `async with mediator.run(…)`"
+            return Attempted("error", error=TypeError(problem), duration=attempted.duration)
+        return attempted

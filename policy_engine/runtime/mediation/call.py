@@ -1,0 +1,96 @@
+"""One call on its way: what the stages know of it, and how a stage refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from policy_engine.base.decision import Decision, Reserve, RuleError
+from policy_engine.base.records import Cause
+from policy_engine.base.request import Approval, Outcome, Request
+from policy_engine.runtime.details import FixedDetails
+from policy_engine.runtime.engine import Policy
+from policy_engine.runtime.mediation.effects import Attempted
+from policy_engine.runtime.mediation.runs import KnownCall, MediatedRun
+from policy_engine.runtime.mediation.world import Mode, World
+from policy_engine.runtime.ports.telemetry import Span
+
+
+class Refused(Exception):
+    """A stage refuses. `wait` = nanoseconds until it may be different, None = nobody knows."""
+
+    def __init__(self, decision: Decision, cause: Cause, wait: int | None = None, *, started: bool = False) -> None:
+        super().__init__(cause)
+        self.decision = decision
+        self.cause: Cause = cause
+        self.wait = wait
+        self.started = started
+
+
+class Waiting(Exception):
+    """People were asked, and the host wants to be told so."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__("waiting")
+        self.decision = decision
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """`name` is one that no other call has; `args` are as the agent sent them. The rest is filled in by the stages."""
+
+    world: World
+    run: MediatedRun
+    policy: Policy
+    mode: Mode
+    request: Request
+    name: str
+    execute: Callable[..., Any] | None
+    named: bool = False
+    """Whether the host gave the call an id of its own, under which it may ask again."""
+    identity: KnownCall | None = None
+    given: Decision | None = None
+    """The decision, of a call that stands in for another: its own degradations deny."""
+    decision: Decision | None = None
+    digest: str = ""
+    """Of tool and arguments, with the run's salt."""
+    seen: int = 0
+    entry: int = 0
+    state: bytes = b""
+    answers: tuple[Approval, ...] = ()
+    reserves: list[Reserve] = field(default_factory=list)
+    counters: list[str] = field(default_factory=list)
+    beyond: set[int] = field(default_factory=set)
+    held: bool = False
+    breakers: list[str] = field(default_factory=list)
+    limits: list[list[Any]] = field(default_factory=list)
+    attempted: Attempted | None = None
+    tries: int = 0
+    outcome: Outcome | None = None
+    """What came of the last attempt, as data."""
+    output: Decision | None = None
+    record: str = ""
+    """Digest of the decision record, once it is kept."""
+    span: Span | None = None
+    took: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def decided(self) -> Decision:
+        """The decision, which the stage `decide` made."""
+        assert self.decision is not None
+        return self.decision
+
+    @property
+    def enforced(self) -> bool:
+        """Whether what is decided counts."""
+        return self.mode == "enforce"
+
+
+def refusal(policy: Policy, tool: str, kind: Any, said: str, told: str, args: Mapping[str, Any] | None = None) -> Decision:
+    """A deny that no rule made. `said` is for the agent, `told` for the operator."""
+    details = FixedDetails(said, told, (RuleError("mediator", kind, told, "mediator"),))
+    return Decision(
+        "deny", "call", tool, args=None if args is None else dict(args), rules=(), details=details,
+        policy_digest=policy.digest,
+    )  # fmt: skip

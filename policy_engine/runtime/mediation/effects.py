@@ -1,0 +1,58 @@
+"""What a flow asks of its driver. Nothing else in the mediation touches the world.
+
+A flow is a generator: it yields an effect, and is sent what came of it. It is driven by one thread or task at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Literal as OneOf, TypeAlias, TypeVar
+
+from policy_engine.runtime.ports.telemetry import Span
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Call `execute(**args)` once, for at most `seconds` (None = without end). The driver sends an `Attempted`."""
+
+    tool: str
+    execute: Callable[..., Any]
+    args: dict[str, Any]
+    seconds: float | None
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What came of an attempt.
+
+    `busy`: it never began, too many calls of the tool are still going on. `cancelled`: the host's task or thread was
+    stopped, by `error`. `timeout`: it may still be going on, as one of `abandoned` such calls of the tool. `duration` is in
+    nanoseconds.
+    """
+
+    status: OneOf["returned", "error", "timeout", "cancelled", "busy"]
+    value: Any = None
+    error: BaseException | None = None
+    duration: int = 0
+    abandoned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait. The driver sends None, or throws what stopped the waiting."""
+
+    seconds: float
+
+
+Effect: TypeAlias = Attempt | Pause
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+def immediate(action: Callable[..., T], *arguments: Any) -> Flow[T]:
+    """A flow that needs nothing of the world."""
+    yield from ()
+    return action(*arguments)

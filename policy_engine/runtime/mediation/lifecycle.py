@@ -1,0 +1,179 @@
+"""How a run begins and ends, and how one run begins another whose authority is never wider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from policy_engine.base.records import PlanBody, RunBegun, RunEnded
+from policy_engine.base.refusals import Denied
+from policy_engine.base.request import Agent, Event, Principal
+from policy_engine.base.values import Timestamp, datetime_of
+from policy_engine.runtime.mediation.call import refusal
+from policy_engine.runtime.mediation.effects import Flow
+from policy_engine.runtime.mediation.events import happen
+from policy_engine.runtime.mediation.recording import write
+from policy_engine.runtime.mediation.runs import MediatedRun
+from policy_engine.runtime.mediation.world import World
+from policy_engine.runtime.ports.audit import Record
+from policy_engine.runtime.trace.provenance.leaves import LabelAt
+
+_UNRECORDED = "this run cannot be recorded now, so it does not begin; try again later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a host says of a run when it begins. `within` bounds all of it; `task` names what is to be done."""
+
+    principal: Principal | Mapping[str, Any] | None = None
+    agent: Agent | Mapping[str, Any] | str | None = None
+    input: str | None = None
+    context: Mapping[str, Any] | None = None
+    id: str | None = None
+    task: str | None = None
+    attended: bool = True
+    within: timedelta | None = None
+    labels: tuple[str, ...] = ()
+    inherited: tuple[tuple[dict[str, Any], tuple[LabelAt, ...]], ...] = ()
+    """Of a sub-agent's run: the labels of its input, and what its parent had been asked."""
+
+
+def opened(world: World, start: Start, parent: MediatedRun | None = None) -> MediatedRun:
+    """A run that has not begun: nothing is recorded yet."""
+    clocks = world.clocks
+    id = start.id if start.id is not None else clocks.new_id()
+    attended = start.attended if parent is None else parent.history.attended and start.attended
+    history = world.policy.run(id=id, attended=attended)
+    return MediatedRun(
+        world=world, id=id, root=id if parent is None else parent.root, parent=parent, history=history,
+        principal=start.principal, agent=start.agent, context=dict(start.context or {}), salt=clocks.salt(),
+        begun=clocks.monotonic(), task=start.task, deadline=None if parent is None else parent.deadline,
+    )  # fmt: skip
+
+
+def begin(run: MediatedRun, start: Start) -> Flow[None]:
+    """Bound the run, record it, and decide what it was asked (`@input`). Raises `Denied` where that may not be asked."""
+    world = run.world
+    _bound(run, start.within)
+    agent = _fields(run.agent)
+    if world.telemetry is not None:
+        attributes = {"gen_ai.conversation.id": run.id, "policy.digest": world.policy.digest, "policy.mode": world.mode}
+        run.span = world.telemetry.begin("invoke_agent", str(agent.get("id", "agent")), attributes)
+    body: RunBegun = {
+        "parent": None if run.parent is None else run.parent.id, "root": run.root, "policy": world.policy.digest,
+        "mode": world.mode, "agent": _text(agent.get("id")), "model": _text(agent.get("model")),
+        "prompt_version": _text(agent.get("prompt_version")), "attended": run.history.attended,
+        "deadline": None if run.deadline is None else run.deadline - run.begun,
+    }  # fmt: skip
+    if run.task is not None:
+        body["task"] = run.task
+    payloads = {
+        "principal": _fields(run.principal), "agent": agent, "context": dict(run.context), "salt": run.salt,
+    }  # fmt: skip
+    if start.input is not None:
+        payloads["input"] = start.input
+    if start.inherited:
+        payloads["inherited"] = [[said, [[at.label, at.path, at.add] for at in labels]] for said, labels in start.inherited]
+    try:
+        write(run, Record("run.begun", world.clocks.now(), run.id, None, body, payloads))
+    except Exception as fault:
+        run.open = False
+        told = f"{_UNRECORDED} ({type(fault).__name__})"
+        raise Denied(_UNRECORDED, refusal(world.policy, "@run", "not_available", _UNRECORDED, told)) from None
+    for said, inherited in start.inherited:
+        run.history.put_input(said, labels=inherited)
+    try:
+        yield from _asked(run, start)
+    except BaseException as refused:
+        end(run, False, type(refused).__name__)
+        raise
+
+
+def _asked(run: MediatedRun, start: Start) -> Flow[None]:
+    """Decide that it begins, and what it is asked."""
+    yield from happen(run, "@run", {})
+    if start.input is not None:
+        mine = run.parent is None
+        fields = {"text": start.input, "source": "user" if mine else "agent", "verified": mine}
+        yield from happen(run, "@input", fields, start.labels)
+
+
+def _bound(run: MediatedRun, within: timedelta | None) -> None:
+    """The earliest of: the host's bound, the policy's on `@run`, the parent's."""
+    nanos = [] if within is None else [round(within.total_seconds() * 1e9)]
+    moment = datetime_of(Timestamp(run.world.clocks.now()))
+    event = Event(name="@run", fields={}, principal=run.principal, agent=run.agent, context=run.context, at=moment)
+    longest = run.world.policy.bounds.event_timeout(event, run=run.history)
+    if longest is not None:
+        nanos.append(round(longest.after.total_seconds() * 1e9))
+    ends = [run.begun + length for length in nanos]
+    if run.deadline is not None:
+        ends.append(run.deadline)
+    run.deadline = min(ends, default=None)
+
+
+def end(run: MediatedRun, completed: bool, cause: str | None) -> None:
+    """Close the run: nothing passes in it from now on. A log that fails makes this raise; the run is closed all the same."""
+    run.open = False
+    if run.span is not None:
+        run.span.end(cause)
+    body: RunEnded = {
+        "completed": completed, "cause": cause, "calls": run.made,
+        "duration": run.world.clocks.monotonic() - run.begun, "parent": None if run.parent is None else run.parent.id,
+    }  # fmt: skip
+    write(run, Record("run.ended", run.world.clocks.now(), run.id, None, body, {}))
+
+
+def planned(run: MediatedRun, tools: Iterable[str]) -> None:
+    """The agent says which tools it will call, in order. Decides nothing; coherence is measured against it."""
+    body: PlanBody = {"tools": [str(tool) for tool in tools]}
+    write(run, Record("plan", run.world.clocks.now(), run.id, None, body, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """A sub-agent's run that has not begun, and how it is to begin."""
+
+    run: MediatedRun
+    start: Start
+
+
+def delegated(parent: MediatedRun, agent: str, tools: Iterable[str] | None, text: str, start: Start) -> Flow[Delegation]:
+    """Decide the hand-over (`@delegate`) and open the run of the sub-agent.
+
+    It has the same principal and context, at most the parent's tools and time, and the user's words that the parent has;
+    `text` is the parent agent's, not the user's, and carries the labels that it carries there.
+    """
+    wanted = parent.only if tools is None else frozenset(tools) & (parent.only or frozenset(tools))
+    passed = yield from happen(parent, "@delegate", {"agent": agent, "tools": sorted(wanted or ()), "text": text})
+    text = str(passed["text"] if isinstance(passed, dict) else passed)
+    delegate = {**_told(start), "id": agent, "delegated_by": _text(_fields(parent.agent).get("id")) or ""}
+    view = parent.history.snapshot()
+    narrowed = replace(
+        start, principal=parent.principal, context=parent.context, agent=delegate, input=text,
+        labels=tuple(view.labels(text)), inherited=tuple((dict(said.fields), said.labels) for said in view.inputs),
+    )  # fmt: skip
+    child = opened(parent.world, narrowed, parent)
+    child.only = wanted
+    return Delegation(child, narrowed)
+
+
+def _told(start: Start) -> dict[str, Any]:
+    """What the host says of the sub-agent's model; who delegated is not its to say."""
+    return {name: value for name, value in _fields(start.agent).items() if name not in ("id", "delegated_by")}
+
+
+def _fields(who: Principal | Mapping[str, Any] | str | None) -> dict[str, Any]:
+    if who is None:
+        return {}
+    if isinstance(who, str):
+        return {"id": who}
+    return dict(who.fields if isinstance(who, Principal) else who)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+

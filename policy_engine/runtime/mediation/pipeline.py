@@ -1,0 +1,151 @@
+"""The way of a call on one screen: the stages before the tool runs, those after, and what becomes of each refusal.
+
+    identify → decide → reserve → ask → admit → begin → execute → settle → check → end
+
+Whatever a stage raises that is neither `Refused` nor `Waiting` is a fault of ours, and a refusal too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from policy_engine.runtime.mediation.answering import answer, raised, timed_out
+from policy_engine.runtime.mediation.call import Call, Refused, Waiting, refusal
+from policy_engine.runtime.mediation.effects import Flow
+from policy_engine.runtime.mediation.recording import write_decision
+from policy_engine.runtime.mediation.spans import ended, spanned
+from policy_engine.runtime.mediation.stages.admit import admit, release
+from policy_engine.runtime.mediation.stages.ask import ask
+from policy_engine.runtime.mediation.stages.begin import begin
+from policy_engine.runtime.mediation.stages.check import check
+from policy_engine.runtime.mediation.stages.decide import decide, note
+from policy_engine.runtime.mediation.stages.end import end
+from policy_engine.runtime.mediation.stages.execute import execute
+from policy_engine.runtime.mediation.stages.identify import identify
+from policy_engine.runtime.mediation.stages.reserve import give_back, reserve
+from policy_engine.runtime.mediation.stages.settle import settle
+
+Stage: TypeAlias = Callable[[Call], "Flow[None] | None"]
+BEFORE: Final[tuple[Stage, ...]] = (identify, decide, reserve, ask, admit, begin)
+AFTER: Final[tuple[Stage, ...]] = (execute, settle, check, end)
+AGAIN: Final[tuple[Stage, ...]] = (check, end)
+"""For a call that was made, and whose result waited for people."""
+_FAULT: Final = "this call could not be mediated, so it is refused"
+_FAULT_AFTER: Final = "the call was made, but its result could not be checked, so it cannot be shown"
+
+
+def mediate(call: Call) -> Flow[Any]:
+    """What the call returns, as the agent may see it. Raises what `answering` says."""
+    spanned(call)
+    error: str | None = None
+    try:
+        return (yield from _mediated(call))
+    except BaseException as stopped:
+        error = type(stopped).__name__
+        raise
+    finally:
+        if call.identity is not None:
+            call.identity.busy = False
+        if call.span is not None:
+            ended(call, error)
+
+
+def _mediated(call: Call) -> Flow[Any]:
+    stages: tuple[Stage, ...] = (*BEFORE, *AFTER)
+    try:
+        known = call.run.calls.get(call.request.id or "") if call.named else None
+        if known is not None and known.made is not None:
+            identify(call)
+            if known.waiting:
+                known.waiting, call = False, known.made
+                stages = AGAIN
+            else:
+                return _repeated(call, known.made)
+        for stage in stages:
+            flow = stage(call)
+            if flow is not None:
+                yield from flow
+    except Refused as refused:
+        return (yield from _refused(call, refused))
+    except Waiting as waiting:
+        return _waits(call, waiting)
+    except Exception as fault:
+        return (yield from _refused(call, _faulty(call, fault)))
+    return (yield from _answered(call))
+
+
+def _repeated(call: Call, made: Call) -> Any:
+    """A call that has returned is decided again, not made again: neither counted nor noted twice."""
+    decision = call.policy.decide(call.request, run=call.run.history)
+    if decision.effect == "deny" and call.enforced:
+        raise Refused(decision, "policy", started=True)
+    return answer(made)
+
+
+def _answered(call: Call) -> Flow[Any]:
+    identity, attempted = call.identity, call.attempted
+    assert attempted is not None
+    if identity is not None and attempted.status == "returned":
+        identity.made = call
+    if attempted.status == "timeout":
+        late = timed_out(call)
+        if late.degradation is not None and late.degradation.kind == "call":
+            return (yield from _instead(call, Refused(late, "deadline", started=True)))
+    return answer(call)
+
+
+def _refused(call: Call, refused: Refused) -> Flow[Any]:
+    """Give back what was held, note and record the refusal, and do what the policy says instead."""
+    if not refused.started and call.attempted is None:
+        give_back(call)
+        release(call)
+        with call.run.lock:
+            if refused.cause != "identity":
+                note(call, "denied", refused.decision)
+        try:
+            write_decision(call, refused.decision, refused.cause, refused.wait)
+        except Exception:  # nothing runs and nothing is told: the refusal stands, and the log says what it can later
+            call.limits.append(["decision", "not recorded"])
+    instead = refused.decision.degradation
+    if instead is not None and instead.kind == "call":
+        return (yield from _instead(call, refused))
+    raise raised(refused)
+
+
+def _instead(call: Call, refused: Refused) -> Flow[Any]:
+    """`else call`: the other call, decided as a call of its own, once. Without its function the refusal stands."""
+    found = call.policy.bounds.instead(call.request, refused.decision, run=call.run.history)
+    other = None if found is None else call.world.wishes.tools.get(found[0].tool)
+    if found is None or other is None or call.given is not None:
+        raise raised(refused)
+    request, decision = replace(found[0], id=f"{call.request.id}+"), found[1]
+    if decision.effect != "allow":
+        raise raised(refused)
+    return (yield from mediate(
+        Call(call.world, call.run, call.policy, call.mode, request, f"{call.name}+", other, given=decision)
+    ))  # fmt: skip
+
+
+def _waits(call: Call, waiting: Waiting) -> Any:
+    """People were asked. A call is asked again later; a result that waits stays here until it is."""
+    if call.attempted is None:
+        try:
+            write_decision(call, waiting.decision, "policy")
+        except Exception:  # the question stands, and the call has not run
+            call.limits.append(["decision", "not recorded"])
+    else:
+        if call.identity is not None:
+            call.identity.made, call.identity.waiting = call, True
+        end(call)
+    if call.identity is not None:
+        call.identity.tries += 1
+    raise raised(waiting)
+
+
+def _faulty(call: Call, fault: Exception) -> Refused:
+    started = call.attempted is not None
+    said = _FAULT_AFTER if started else _FAULT
+    told = f"{said} ({type(fault).__name__} in the mediator)"
+    return Refused(refusal(call.policy, call.request.tool, "internal", said, told), "engine", started=started)

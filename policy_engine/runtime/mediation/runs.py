@@ -1,0 +1,78 @@
+"""The state of one mediated run: its history, its deadline, the calls it knows, and the digest of all that happened."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+from typing import Any
+
+from policy_engine.base.request import Agent, Principal
+from policy_engine.runtime.mediation.world import World
+from policy_engine.runtime.ports.telemetry import Span
+from policy_engine.runtime.trace.run import Run
+
+
+@dataclass(slots=True)
+class KnownCall:
+    """A call that was asked before, by its host's id. `digest` binds the id to tool and arguments.
+
+    `made` is the call itself once it has returned; `waiting` = its result waits for people.
+    """
+
+    digest: str
+    name: str
+    tries: int = 0
+    busy: bool = False
+    made: Any = None
+    waiting: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class MediatedRun:
+    """`history` is what conditions read; whoever reads it to decide and writes what was decided holds `lock` meanwhile, and
+    does nothing under it that could wait. `deadline` is on the monotonic clock (nanoseconds). `only` are the tools that a
+    sub-agent was given; None = those of the policy.
+    """
+
+    world: World
+    id: str
+    root: str
+    parent: MediatedRun | None
+    history: Run
+    principal: Principal | Mapping[str, Any] | None
+    agent: Agent | Mapping[str, Any] | str | None
+    context: Mapping[str, Any]
+    salt: bytes
+    begun: int
+    deadline: int | None = None
+    only: frozenset[str] | None = None
+    task: str | None = None
+    span: Span | None = None
+    lock: Lock = field(default_factory=Lock)
+    calls: dict[str, KnownCall] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
+    """How often an output of this name was sent back to be made again."""
+    words: str | None = None
+    """The model's own last words, as the host told them in a step."""
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    """For calls without an id of the host's."""
+    made: int = 0
+    """Calls that ran."""
+    state: bytes = b""
+    open: bool = True
+    answered: bool = False
+
+    def note(self, *parts: bytes) -> None:
+        """Carry the digest of everything that happened on. Under the lock."""
+        self.state = hashlib.sha256(self.state + b"".join(parts)).digest()
+
+    def digest(self, name: str, value: bytes) -> str:
+        """The digest (hex) of something named, which nobody can compare without this run's salt."""
+        return hashlib.sha256(b"%b%d:%b%b" % (self.salt, len(name), name.encode(errors="replace"), value)).hexdigest()
+
+    def left(self) -> int | None:
+        """Nanoseconds until the deadline; None = there is none."""
+        return None if self.deadline is None else self.deadline - self.world.clocks.monotonic()

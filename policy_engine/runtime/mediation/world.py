@@ -1,0 +1,73 @@
+"""What a mediator is made of: the policy in force, the ports it stands on, and how the host wants it. Made at `assembly`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal as OneOf, TypeAlias
+
+from policy_engine.base.values import NANOS_PER_SECOND
+from policy_engine.runtime.engine import Policy
+from policy_engine.runtime.mediation.people.desk import People
+from policy_engine.runtime.ports.audit import AuditLog
+from policy_engine.runtime.ports.counters import CounterStore
+from policy_engine.runtime.ports.telemetry import Telemetry
+
+Mode: TypeAlias = OneOf["enforce", "observe"]
+Backoff: TypeAlias = Callable[[int, float, float], float]
+"""Seconds to wait before try number `n + 1`, between the first and the last pause of the rule."""
+
+LEASE_NANOS: Final = 30 * NANOS_PER_SECOND
+"""How long a place is kept for a call whose process gives no sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """`now` is wall time (nanoseconds since the epoch), `monotonic` never goes back (nanoseconds), `new_id` is unique."""
+
+    now: Callable[[], int]
+    monotonic: Callable[[], int]
+    new_id: Callable[[], str]
+    salt: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How the host wants it.
+
+    `pending`: whether a call that waits for people raises `Pending` or waits itself. `retryable` says of an exception that
+    another try may succeed. `to_data` makes plain data of what a tool returned; `cost` tells what a call cost. `tools` are
+    functions for `else call` and for calls without `execute`.
+    """
+
+    pending: OneOf["raise", "wait"]
+    retryable: Callable[[BaseException], bool]
+    to_data: Callable[[Any], Any]
+    cost: Callable[[str, Any], float] | None
+    tools: Mapping[str, Callable[..., Any]]
+    backoff: Backoff
+
+
+@dataclass(slots=True)
+class World:
+    """Shared by all runs of a mediator. `policy` and `mode` may be exchanged; a call keeps those it began with."""
+
+    policy: Policy
+    counters: CounterStore
+    people: People
+    log: AuditLog
+    telemetry: Telemetry | None
+    clocks: Clocks
+    wishes: Wishes
+    mode: Mode = "enforce"
+    mode_until: int | None = None
+    breakers: dict[str, str] = field(default_factory=dict)
+    """The state of breakers as they were last written down."""
+    kept: set[str] = field(default_factory=set)
+    """Digests of the policies whose sources the log has."""
+
+    def mode_now(self) -> Mode:
+        """The mode in force: observing for a time ends by itself."""
+        if self.mode_until is not None and self.clocks.now() >= self.mode_until:
+            self.mode, self.mode_until = "enforce", None
+        return self.mode

@@ -1,0 +1,133 @@
+"""The leaves of one record for the index: the same as `leaves.leaves_of` gives, without an object and a path for each.
+
+Where a leaf stands is kept as the number of the list or map around it and the step from there; the path is written when
+somebody asks for it. Called by `places`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+from policy_engine.runtime.trace.provenance.leaves import LabelAt, covers, step
+
+Step: TypeAlias = str | int
+Labels: TypeAlias = tuple[frozenset[str], frozenset[str]]
+"""Labels put on, labels taken off."""
+Visit: TypeAlias = Callable[[Any, int, Step, Labels], None]
+"""Told of a leaf: its value, the number of the container, the step from there, and its labels."""
+ROOT: Final = -1
+_NONE: Final[Labels] = (frozenset(), frozenset())
+_INNER_EDGE: Final = re.compile(r"[.\[]")
+
+
+class Walk:
+    """Goes through records one after another and tells `visit` of each leaf. Remembers the containers of all."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._above: list[int] = []
+        self._steps: list[Step] = []
+        self._paths: dict[int, str] = {}
+        self._fields: set[str] = set()
+
+    def through(self, value: Any, root: str, marks: Sequence[LabelAt]) -> None:
+        """Every leaf of the value that stands at the path `root`, in order."""
+        everywhere = [mark for mark in marks if covers(mark.path, root)]
+        labels = _with(_NONE, everywhere)
+        if len(everywhere) < len(marks):
+            _MarkedWalk(self, marks).through(value, ROOT, root, root, root, labels)
+        elif isinstance(value, (dict, list)):
+            self._inside(value, self.container(ROOT, root), labels)
+        elif value is not None:
+            self._visit(value, ROOT, root, labels)
+
+    def _inside(self, value: dict[Any, Any] | list[Any], here: int, labels: Labels) -> None:
+        visit, fields = self._visit, self._fields
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, (dict, list)):
+                    self._inside(item, self.container(here, index), labels)
+                elif item is not None:
+                    visit(item, here, index, labels)
+            return
+        for key, item in value.items():
+            if key not in fields and self.is_data(key):
+                visit(key, here, key, labels)
+            if isinstance(item, (dict, list)):
+                self._inside(item, self.container(here, str(key)), labels)
+            elif item is not None:
+                visit(item, here, str(key), labels)
+
+    def is_data(self, key: Any) -> bool:
+        """Whether a key is itself data; the names of fields are remembered."""
+        if not isinstance(key, str):
+            return False
+        data = step(key)[1]
+        if not data:
+            self._fields.add(key)
+        return data
+
+    def visit(self, value: Any, above: int, last: Step, labels: Labels) -> None:
+        """Tell of a leaf."""
+        self._visit(value, above, last, labels)
+
+    def container(self, above: int, last: Step) -> int:
+        """The number of a new list or map."""
+        self._above.append(above)
+        self._steps.append(last)
+        return len(self._above) - 1
+
+    def path(self, above: int, last: Step) -> str:
+        """How the path of what stands there is written."""
+        if above == ROOT:
+            return str(last)
+        around = self._paths.get(above)
+        if around is None:
+            around = self._paths[above] = self.path(self._above[above], self._steps[above])
+        return f"{around}[{last}]" if isinstance(last, int) else around + step(last)[0]
+
+
+class _MarkedWalk:
+    """The same where parts of a record have labels of their own: paths are written as it goes, and looked up."""
+
+    def __init__(self, walk: Walk, marks: Iterable[LabelAt]) -> None:
+        self._walk = walk
+        self._marks: dict[str, list[LabelAt]] = {}
+        for mark in marks:
+            self._marks.setdefault(mark.path, []).append(mark)
+
+    def through(self, value: Any, above: int, last: Step, at: str, plain: str, labels: Labels) -> None:
+        """Every leaf of the value at the path `at`, `plain` with keys unquoted; `labels` reach it from above."""
+        walk = self._walk
+        if isinstance(value, dict):
+            here = walk.container(above, last)
+            for key, item in value.items():
+                name = str(key)
+                inside, bare = at + step(name)[0], f"{plain}.{key}"
+                reached = self._reached(self._reached(labels, inside, len(at)), bare, len(plain))
+                if walk.is_data(key):
+                    walk.visit(key, here, name, reached)
+                self.through(item, here, name, inside, bare, reached)
+        elif isinstance(value, list):
+            here = walk.container(above, last)
+            for index, item in enumerate(value):
+                inside, bare = f"{at}[{index}]", f"{plain}[{index}]"
+                reached = self._reached(self._reached(labels, inside, len(at)), bare, len(plain))
+                self.through(item, here, index, inside, bare, reached)
+        elif value is not None:
+            walk.visit(value, above, last, labels)
+
+    def _reached(self, labels: Labels, path: str, start: int) -> Labels:
+        """With the labels of marks that end in the new part of the path: at its end, or before a `.` or `[` in it."""
+        for edge in _INNER_EDGE.finditer(path, start + 1):
+            labels = _with(labels, self._marks.get(path[: edge.start()], ()))
+        return _with(labels, self._marks.get(path, ()))
+
+
+def _with(labels: Labels, marks: Iterable[LabelAt]) -> Labels:
+    if not marks:
+        return labels
+    on, off = labels
+    return on.union(mark.label for mark in marks if mark.add), off.union(mark.label for mark in marks if not mark.add)

@@ -1,0 +1,145 @@
+"""A call through the mediator: what runs, with what, what comes back, and what the record says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from policy_engine import Denied, Mediator, NotRun, Principal
+
+USER = Principal(id="u1", tenant="acme")
+
+
+def records(mediator: Mediator, kind: str) -> list[Any]:
+    return [entry for entry in mediator.audit.entries() if entry.kind == kind]
+
+
+def test_a_call_runs_with_exactly_the_decided_arguments(mediate: Callable[..., Mediator]) -> None:
+    """A rewrite happens before the tool runs, and numbers have the type that the schema says."""
+    seen: list[Any] = []
+    mediator = mediate("rewrite cap on crm.refund set args.amount to 50.0 when args.amount > 50.0")
+    with mediator.run(principal=USER) as run:
+        answer = run.call("crm.refund", {"id": "7", "amount": 900}, execute=lambda **args: seen.append(args) or "done")
+    assert seen == [{"id": "7", "amount": 50.0}]
+    assert answer == "done"
+
+
+def test_a_denied_call_never_runs_and_is_recorded(mediate: Callable[..., Mediator]) -> None:
+    """The refusal carries the reason and the hint, and stands in the audit with its rule."""
+    mediator = mediate('deny large on crm.refund when args.amount > 100.0 because "too much"')
+    with mediator.run(principal=USER) as run, pytest.raises(Denied, match="too much") as refused:
+        run.call("crm.refund", {"id": "7", "amount": 900.0}, execute=lambda **args: pytest.fail("it ran"))
+    assert "args.amount at most 100" in str(refused.value)
+    (decision,) = records(mediator, "decision")
+    assert decision.body["effect"] == "deny"
+    assert decision.body["rules"] == ["shop/large"]
+    assert decision.body["cause"] == "policy"
+
+
+def test_the_decision_is_recorded_before_the_tool_runs(mediate: Callable[..., Mediator]) -> None:
+    """When the tool looks, its own decision is there and its outcome is not."""
+    mediator = mediate()
+    seen: list[list[str]] = []
+
+    def look(id: str) -> dict[str, str]:
+        seen.append([entry.kind for entry in mediator.audit.entries() if entry.call])
+        return {"id": id, "card": "1", "tenant": "acme"}
+
+    with mediator.run(principal=USER) as run:
+        run.call("crm.look", {"id": "7"}, execute=look)
+    assert seen == [["decision"]]
+    assert [entry.kind for entry in mediator.audit.entries() if entry.call] == ["decision", "outcome"]
+
+
+def test_a_redacted_result_is_what_the_agent_sees(mediate: Callable[..., Mediator]) -> None:
+    """Redaction keeps the rest of the result."""
+    mediator = mediate('rewrite card on crm.look redact result.card with "****"')
+    with mediator.run(principal=USER) as run:
+        seen = run.call("crm.look", {"id": "7"}, execute=lambda id: {"id": id, "card": "4111", "tenant": "acme"})
+    assert seen == {"id": "7", "card": "****", "tenant": "acme"}
+
+
+def test_a_withheld_result_says_that_the_call_was_made(mediate: Callable[..., Mediator]) -> None:
+    """A validation that fails hides the result, not the fact."""
+    mediator = mediate("validate mine on crm.look require result.tenant == principal.tenant else withhold")
+    with mediator.run(principal=USER) as run, pytest.raises(Denied, match="call was made") as hidden:
+        run.call("crm.look", {"id": "7"}, execute=lambda id: {"id": id, "card": "4111", "tenant": "other"})
+    assert hidden.value.decision.phase == "result"
+
+
+def test_what_the_tool_raises_is_raised_and_recorded(mediate: Callable[..., Mediator]) -> None:
+    """The host's own exception passes through; the outcome names its class."""
+    mediator = mediate()
+    with mediator.run(principal=USER) as run, pytest.raises(ZeroDivisionError):
+        run.call("crm.look", {"id": "7"}, execute=lambda id: 1 / 0)
+    (outcome,) = records(mediator, "outcome")
+    assert outcome.body["status"] == "error"
+    assert outcome.body["error"] == "ZeroDivisionError"
+
+
+def test_the_same_id_and_arguments_run_once(mediate: Callable[..., Mediator]) -> None:
+    """Asked again, the call is decided again, and answered without running, counting or recording twice."""
+    runs: list[str] = []
+
+    def look(id: str) -> dict[str, str]:
+        runs.append(id)
+        return {"id": id, "card": "1", "tenant": "a"}
+
+    mediator = mediate("limit few on crm.look to 2 per 1h by principal.id")
+    with mediator.run(principal=USER) as run:
+        answers = [run.call("crm.look", {"id": "7"}, id="c1", execute=look) for _ in range(5)]
+    assert runs == ["7"]
+    assert answers == [answers[0]] * 5
+    assert len(records(mediator, "decision")) == len(records(mediator, "outcome")) == 1
+
+
+def test_the_same_id_with_other_arguments_is_refused(mediate: Callable[..., Mediator]) -> None:
+    """An id names one call."""
+    mediator = mediate()
+    with mediator.run(principal=USER) as run:
+        run.call("crm.look", {"id": "7"}, id="c1", execute=lambda id: {"id": id, "card": "1", "tenant": "a"})
+        with pytest.raises(Denied, match="id of its own"):
+            run.call("crm.look", {"id": "8"}, id="c1", execute=lambda id: pytest.fail("it ran"))
+    assert records(mediator, "decision")[-1].body["cause"] == "identity"
+
+
+def test_a_call_that_provably_did_not_run_gives_its_place_back(mediate: Callable[..., Mediator]) -> None:
+    """`NotRun` refunds the limit, another exception does not."""
+    mediator = mediate("limit one on crm.look to 1 per 1h by principal.id")
+
+    def refused(id: str) -> None:
+        raise NotRun("connection refused")
+
+    with mediator.run(principal=USER) as run:
+        with pytest.raises(NotRun):
+            run.call("crm.look", {"id": "7"}, execute=refused)
+        with pytest.raises(ZeroDivisionError):
+            run.call("crm.look", {"id": "7"}, execute=lambda id: 1 / 0)
+        with pytest.raises(Denied):
+            run.call("crm.look", {"id": "7"}, execute=lambda id: pytest.fail("it ran"))
+
+
+def test_nothing_passes_in_a_run_that_has_ended(mediate: Callable[..., Mediator]) -> None:
+    """After the block the run is closed."""
+    mediator = mediate()
+    with mediator.run(principal=USER) as run:
+        pass
+    with pytest.raises(Denied, match="ended"):
+        run.call("crm.look", {"id": "7"}, execute=lambda id: pytest.fail("it ran"))
+
+
+async def test_async_tools_run_in_the_task(mediate: Callable[..., Mediator]) -> None:
+    """The async twin awaits coroutine functions and runs sync ones in a thread."""
+    mediator = mediate()
+
+    async def look(id: str) -> dict[str, str]:
+        return {"id": id, "card": "1", "tenant": "a"}
+
+    async with mediator.run(principal=USER) as run:
+        assert (await run.call("crm.look", {"id": "7"}, execute=look))["id"] == "7"
+        assert await run.call("crm.refund", {"id": "7", "amount": 1.0}, execute=lambda id, amount: amount) == 1.0
+        assert await run.answer("done") == "done"
+    (ended,) = records(mediator, "run.ended")
+    assert ended.body["completed"] is True
