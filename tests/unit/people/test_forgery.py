@@ -127,11 +127,17 @@ def test_an_approval_of_another_question_never_counts(waiting: Host) -> None:
     assert waiting.ask(101.0, call="c2").effect == "allow"
 
 
-def test_an_approval_that_was_used_is_not_brought_back(waiting: Host) -> None:
-    """The row of the question is set open again: the run knows, the digest of a new question is another."""
+@pytest.mark.parametrize("set_open", ["state = 'open', used_by = NULL", "state = 'open', used_by = 'c2'", "used_by = 'c2'"])
+def test_an_approval_that_was_used_is_not_brought_back(waiting: Host, set_open: str) -> None:
+    """The row of the question is set open again, or given to another call; this process knows better."""
     put(waiting, ALICE.sign(waiting.waits[0]))
+    waiting.ask(call="c2")
     assert waiting.ask().effect == "allow" and waiting.people.use(waiting.told, "c1")
+    told = waiting.told
+    shell(waiting, f"UPDATE questions SET {set_open}")
     assert waiting.ask(call="c2").effect == "escalate"
+    assert waiting.ask(call="c3").effect == "escalate"
+    assert not waiting.people.use(told, "c2")
 
 
 def _shown(waiting: Host, change: Callable[[dict[str, Any]], None]) -> Question:

@@ -112,7 +112,12 @@ class People:
     def use(self, answers: Sequence[Approval], call: str) -> bool:
         """The answers let `call` pass, and count for no other call. All or none; True also for the same call asked again."""
         questions = sorted({question_of(answer) for answer in answers if answer.answer == "approved"} - {""})
-        return not questions or self._store.use(questions, call)
+        if not questions:
+            return True
+        if not self._store.use(questions, call):
+            return False
+        mine = [self._finder.used(question, call) for question in questions]
+        return all(mine)
 
     def withdraw(self, call: str) -> tuple[PeopleEvent, ...]:
         """The call was given up: questions that nobody else waits for are asked no longer."""

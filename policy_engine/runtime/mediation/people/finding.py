@@ -39,11 +39,12 @@ class Finder:
         self._most_per_run = most_per_run
         self._most_per_principal = most_per_principal
         self._kept: OrderedDict[str, Question] = OrderedDict()
+        self._used: OrderedDict[str, str] = OrderedDict()
 
     def find(self, asked: Asked, ask: Ask, mine: Sequence[Question], now: int) -> Question | None:
         """The question of an ask among those that its call waits for; None where none of them counts."""
         for found in reversed(mine):
-            if found.binding == ask.binding and _answers(found, asked.call):
+            if found.binding == ask.binding and _answers(self.known(found, now), asked.call):
                 counts = self._counting(found, asked, ask, now)
                 if counts is not None:
                     return counts
@@ -60,7 +61,7 @@ class Finder:
                 self._keep(fresh)
                 return fresh, True
             counts = self._counting(opened, asked, ask, now)
-            if counts is not None:
+            if counts is not None and _answers(counts, asked.call):
                 return counts, False
             self._store.leave(opened.id, asked.call)  # not what it says it is: nobody shall answer it
             self._store.close(opened.id, "withdrawn")
@@ -69,6 +70,8 @@ class Finder:
     def known(self, found: Question, now: int) -> Question:
         """A question from the store, as this process opened it if it did. Its tier is one that time allows, and no earlier one
         than was seen before, whatever clocks say."""
+        if found.id in self._used:
+            found = replace(found, state="used", used_by=self._used[found.id])
         kept = self._kept.get(found.id)
         if kept is None:
             return found
@@ -76,6 +79,13 @@ class Finder:
         if tier != kept.tier:
             self._kept[found.id] = replace(kept, tier=tier)
         return replace(kept, tier=tier, state=found.state, used_by=found.used_by)
+
+    def used(self, question: str, call: str) -> bool:
+        """Whether `call` is the one that uses the answers, as far as this process knows; from now on it is."""
+        user = self._used.setdefault(question, call)
+        if len(self._used) > _MOST_KEPT:
+            self._used.popitem(last=False)
+        return user == call
 
     def _counting(self, found: Question, asked: Asked, ask: Ask, now: int) -> Question | None:
         if found.id not in self._kept:
