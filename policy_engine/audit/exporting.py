@@ -104,7 +104,9 @@ def _link(data: dict[str, Any] | None) -> Link | None:
         if data["kind"] == "omitted":
             plain = data.keys() == {"kind", "at", "run", "call", "body", "content"}
             bare = (data["at"], data["run"], data["call"], data["body"]) == (0, "", None, {})
-            return Link(sequence, digest, None, None, bytes.fromhex(data["content"])) if plain and bare else None
+            content = bytes.fromhex(data["content"])
+            exact = plain and bare and content.hex() == data["content"]
+            return Link(sequence, digest, None, None, content) if exact else None
         beside = data.pop("beside", None)
         if set(data) != set(_PARTS):
             return None
