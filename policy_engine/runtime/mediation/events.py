@@ -64,6 +64,7 @@ class _Happening:
         self._wait: int | None = None
         self._call = f"{run.id}/{name}/{digest_of(bytes_of(self._fields))}"
         """The same event, asked again later, finds the questions that it asked."""
+        self._claim = f"{self._call}@{self._world.clocks.new_id()}"
         self._at = 0
         self._seen = 0
         self._state = b""
@@ -143,7 +144,7 @@ class _Happening:
         passed = decision.allowed or not self._enforced
         run.outputs[self._name] = 0 if passed else run.outputs.get(self._name, 0) + (decision.effect == "retry")
         try:
-            if passed and self._answers and not self._world.people.use(self._answers, self._call):
+            if passed and self._answers and not self._world.people.use(self._answers, self._claim):
                 decision, passed = self._refuse("policy", "an approval was used already; ask again"), False
             write_event(run, self._name, decision, self._body(decision, entry), self._fields, self._answers, self._at)
         except Exception as fault:

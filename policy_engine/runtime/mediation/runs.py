@@ -24,6 +24,8 @@ class KnownCall:
 
     digest: str
     name: str
+    claim: str
+    """Under what this process uses up approvals: another process that resumes the same call cannot use them too."""
     tries: int = 0
     busy: bool = False
     made: Any = None

@@ -18,6 +18,7 @@ from policy_engine.runtime.ports.approvals import TooManyQuestions
 
 _UNASKED: Final = "nobody can be asked about this call now; try again later"
 _MANY: Final = "too many requests of this run wait for people already; nothing more is asked until they are answered"
+_SPENT: Final = "an approval of this call was used before, so it may have been made already; ask again under another id"
 _MOST_STEPS: Final = 1000
 FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -105,15 +106,16 @@ def _wait(call: Call, until: int, looks: int) -> Flow[None]:
         raise Refused(refusal(call.policy, call.request.tool, "not_available", late, late), "deadline")
 
 
-def use_answers(call: Call, answers: tuple[Approval, ...], name: str) -> None:
-    """The answers let this call (or its result) pass, and count never again, in whatever process."""
+def use_answers(call: Call, answers: tuple[Approval, ...], about: str) -> None:
+    """The answers let this call (or its result: `about`) pass, and count never again, in whatever process: one that has died
+    after it used them may have made the call."""
+    claim = f"{call.name if call.identity is None else call.identity.claim}/{about}"
     try:
-        used = call.world.people.use(answers, name)
+        used = call.world.people.use(answers, claim)
     except Exception as fault:
         told = f"{_UNASKED} ({type(fault).__name__})"
         raise Refused(refusal(call.policy, call.request.tool, "not_available", _UNASKED, told), "store") from None
     if not used:
-        spent = "an approval of this call was used already; ask again"
-        raise Refused(refusal(call.policy, call.request.tool, "invalid_argument", spent, spent), "policy")
+        raise Refused(refusal(call.policy, call.request.tool, "invalid_argument", _SPENT, _SPENT), "identity")
     for answer in answers:
         call.run.history.approval_used(answer)

@@ -12,7 +12,7 @@ _UNRECORDED = "this call cannot be recorded now, so it was not made; try again l
 def begin(call: Call) -> None:
     """From here on the call counts as made."""
     if call.answers and call.enforced:
-        use_answers(call, call.answers, call.name)
+        use_answers(call, call.answers, "call")
     try:
         call.record = write_decision(call, call.decided, "policy")
     except Exception as fault:

@@ -104,6 +104,6 @@ def _settled(call: Call) -> Flow[None]:
             approvals = standing.answers
         else:
             if approvals:
-                use_answers(call, approvals, f"{call.name}/result")
+                use_answers(call, approvals, "result")
             return
         call.output = judge(call, approvals, attempt)

@@ -19,7 +19,7 @@ def identify(call: Call) -> None:
     with run.lock:
         known = run.calls.get(request.id)
         if known is None:
-            known = run.calls[request.id] = KnownCall(call.digest, call.name)
+            known = run.calls[request.id] = KnownCall(call.digest, call.name, f"{call.name}@{call.world.clocks.new_id()}")
         problem = _TWICE if known.digest != call.digest else _RUNNING if known.busy else None
         if problem is None:
             known.busy = True
