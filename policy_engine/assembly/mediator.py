@@ -88,6 +88,7 @@ class Mediator:
         after their time. `mode="observe"` decides and records without refusing. Clocks and sleeps are for tests.
         Raises what opening the store raises, and where the policy's sources cannot be kept.
         """
+        self.closed = False
         self._stores = stores = opened(store, durability=durability) if isinstance(store, str) else store
         self._approvers = approvers
         self._audit = Audit(stores.ledger, payloads=payloads, signer=signer)
@@ -173,9 +174,11 @@ class Mediator:
         modes.switch(self._world, self._approvers, wanted)
 
     def close(self) -> None:
-        """Sign the end of the audit, if it is signed, and let go of the stores."""
-        self._audit.close()
-        self._stores.close()
+        """Sign the end of the audit, if it is signed, and let go of the stores. Once is enough; no call passes after it."""
+        if not self.closed:
+            self.closed = True
+            self._audit.close()
+            self._stores.close()
 
     def __enter__(self) -> Self:
         return self

@@ -177,7 +177,12 @@ class Replay:
         enforced = change.body.get("enforced", True)
         before = run.snapshot().length
         again.now = Timestamp(change.at)
-        run.event(self._happened(change), decision=made if enforced else None)
+        brought = change.body.get("labels")
+        if brought and made.allowed:
+            own = [(put.label, put.path, put.add) for put in made.labels]
+            run.put_input(made.engine_result, labels=[*((label, "input.text", True) for label in brought), *own])
+        else:
+            run.event(self._happened(change), decision=made if enforced else None)
         self._length += run.snapshot().length - before
 
     # ------------------------------------------------------------------ the decision

@@ -3,8 +3,9 @@
 Every record has a kind, a moment (`at`, nanoseconds), a run and, where it is about a call, the call. The shapes here are
 its body: JSON-like, without any value that an agent, a user or a tool chose. Those are *payloads*, kept beside the chain:
 `args` (decided), `asked` (as the agent sent them, where they differ), `result`, `shown` (what the agent saw of it), `error`,
-`input`, `fields` (of an event), `principal`, `agent`, `context`, `approvals`, `recorded` (what functions of the host answered),
-`salt` (of the digests `event` and `state` of a run, which nobody can guess values from once it is erased).
+`input`, `fields` (of an event), `principal`, `agent`, `context`, `tool` (annotations and digest that the host gave),
+`approvals`, `owed` (obligations), `recorded` (what functions of the host answered), `inherited` (what the parent of a run
+had been asked), `salt` (of the digests `event` and `state` of a run, which nobody can guess values from once it is erased).
 
 `seen` is how many entries the run's trace held when something was decided, `entry` the number of the one that was made then:
 calls that run at the same time are decided again in that order.
@@ -18,15 +19,19 @@ RecordKind: TypeAlias = OneOf[
     "run.begun", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode", "reload",
     "policy", "erased", "checkpoint",
 ]
-Cause: TypeAlias = OneOf["policy", "limit", "breaker", "deadline", "busy", "identity", "ended", "store", "engine"]
-"""Who refused: a rule or default; a limit; an open breaker; a time that was over; a tool with too many calls that never
-ended; a call id used twice; a run that had ended; a store that failed; a fault of the engine."""
+Cause: TypeAlias = OneOf[
+    "policy", "limit", "instead", "breaker", "deadline", "busy", "identity", "delegation", "ended", "store", "engine"
+]
+"""Who decided: the policy's rules or default; a limit that was reached (it may ask, or make the call smaller); the `else call`
+of another call. Or who refused: an open breaker; a time that was over; a tool with too many calls that never ended; a call id
+used twice; a run to which the tool was not delegated; a run that had ended; a store that failed; a fault of the engine."""
 Status: TypeAlias = OneOf["returned", "error", "timeout", "cancelled", "unknown"]
 
 
 class RunBegun(TypedDict):
     """A run, or one that another run began (`parent`; `root` is the first). `deadline` is nanoseconds from its beginning;
-    `task` is the host's name of what is to be done: runs of the same task can be compared."""
+    `task` is the host's name of what is to be done: runs of the same task can be compared. `started` is the moment that
+    conditions read as `run.started`."""
 
     parent: str | None
     root: str
@@ -38,6 +43,7 @@ class RunBegun(TypedDict):
     attended: bool
     deadline: int | None
     task: NotRequired[str]
+    started: NotRequired[int]
 
 
 class RunEnded(TypedDict):
@@ -82,7 +88,8 @@ class DecisionBody(TypedDict):
 
 
 class OutcomeBody(TypedDict):
-    """What came of a call that ran. `decision` is the digest of its decision record, `tries` the attempts made, `error` the
+    """What came of a call that ran. `decision` is the digest of its decision record, `tries` the attempts made, `attempt` how
+    often the result was sent back before, `error` the
     class of the failure, `effect` what the agent may see (`pass`, `redact`, `withhold` …), by `rules`."""
 
     tool: str
@@ -96,6 +103,7 @@ class OutcomeBody(TypedDict):
     policy: str
     seen: int
     entry: int
+    attempt: NotRequired[int]
     error: NotRequired[str]
     observed: NotRequired[list[str]]
     errors: NotRequired[list[list[str]]]
@@ -105,7 +113,8 @@ class OutcomeBody(TypedDict):
 
 
 class EventBody(TypedDict):
-    """An event and the decision about it. `name` is `@input`, `@step`, `@answer` …; `kind` that of a step."""
+    """An event and the decision about it. `name` is `@input`, `@step`, `@answer` …; `kind` that of a step; `labels` those that an
+    input brought with it; `tries` how often the same output was sent back before."""
 
     name: str
     effect: str
@@ -117,6 +126,7 @@ class EventBody(TypedDict):
     enforced: bool
     seen: int
     entry: int
+    labels: NotRequired[list[str]]
     kind: NotRequired[str]
     tokens: NotRequired[int]
     cost: NotRequired[float]

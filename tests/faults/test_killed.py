@@ -55,7 +55,7 @@ def host(database: str, world: World, round_: int, approved: str) -> None:
         world.write(world.done, id)
         return id
 
-    with mediator.run(principal=USER, id="approved") as run:
+    with mediator.run(principal=USER, id=f"of-{approved}") as run:
         try:
             run.call("crm.refund", {"id": approved, "amount": 500.0}, id=approved, execute=refund)
             world.write(world.told, approved)
@@ -71,7 +71,7 @@ def host(database: str, world: World, round_: int, approved: str) -> None:
 def ask(database: str, name: str) -> None:
     """A call asks, and is approved, before any host makes it."""
     with Mediator(POLICY, database, approvers=registry(FAY)) as mediator:
-        with mediator.run(principal=USER, id="approved") as run, pytest.raises(Pending):
+        with mediator.run(principal=USER, id=f"of-{name}") as run, pytest.raises(Pending):
             run.call("crm.refund", {"id": name, "amount": 500.0}, id=name, execute=lambda **args: pytest.fail("it ran"))
         FAY.say(mediator._stores.approvals, time.time_ns())
 

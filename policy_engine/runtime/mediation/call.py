@@ -64,11 +64,17 @@ class Call:
     beyond: set[int] = field(default_factory=set)
     held: bool = False
     breakers: list[str] = field(default_factory=list)
+    cause: Cause = "policy"
+    """Who made the decision."""
     limits: list[list[Any]] = field(default_factory=list)
     attempted: Attempted | None = None
     tries: int = 0
     outcome: Outcome | None = None
     """What came of the last attempt, as data."""
+    attempt: int = 0
+    """How often the result was sent back, as the output's decision was told."""
+    checked: tuple[Approval, ...] = ()
+    """Answers about the result."""
     output: Decision | None = None
     record: str = ""
     """Digest of the decision record, once it is kept."""

@@ -66,7 +66,7 @@ class _Happening:
         """The same event, asked again later, finds the questions that it asked."""
         self._claim = f"{self._call}@{self._world.clocks.new_id()}"
         self._at = 0
-        self._seen = 0
+        self._seen = self._attempt = 0
         self._state = b""
         self._decision: Decision | None = None
 
@@ -95,7 +95,7 @@ class _Happening:
         if (left := run.left()) is not None and left <= 0:
             return self._refuse("deadline", _LATE)
         event = self._event()
-        attempt = run.outputs.get(self._name, 0)
+        self._attempt = attempt = run.outputs.get(self._name, 0)
         with run.lock:
             self._state, self._seen = run.state, run.history.length
             return self._policy.decide_event(event, run=run.history, approvals=self._answers, attempt=attempt)
@@ -161,8 +161,10 @@ class _Happening:
             body["kind"] = str(self._fields.get("kind", ""))
             body["tokens"] = int(self._fields.get("tokens", 0))
             body["cost"] = float(self._fields.get("cost", 0.0))
-        if self._run.outputs.get(self._name):
-            body["tries"] = self._run.outputs[self._name]
+        if self._attempt:
+            body["tries"] = self._attempt
+        if self._labels:
+            body["labels"] = [label for label, _, _ in self._labels]
         if self._wait is not None:
             body["wait"] = self._wait
         return body

@@ -65,7 +65,7 @@ def begin(run: MediatedRun, start: Start) -> Flow[None]:
         "parent": None if run.parent is None else run.parent.id, "root": run.root, "policy": world.policy.digest,
         "mode": world.mode, "agent": _text(agent.get("id")), "model": _text(agent.get("model")),
         "prompt_version": _text(agent.get("prompt_version")), "attended": run.history.attended,
-        "deadline": None if run.deadline is None else run.deadline - run.begun,
+        "deadline": None if run.deadline is None else run.deadline - run.begun, "started": run.history.started.nanos,
     }  # fmt: skip
     if run.task is not None:
         body["task"] = run.task

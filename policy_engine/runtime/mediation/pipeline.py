@@ -132,7 +132,7 @@ def _waits(call: Call, waiting: Waiting) -> Any:
     """People were asked. A call is asked again later; a result that waits stays here until it is."""
     if call.attempted is None:
         try:
-            write_decision(call, waiting.decision, "policy")
+            write_decision(call, waiting.decision, call.cause)
         except Exception:  # the question stands, and the call has not run
             call.limits.append(["decision", "not recorded"])
     else:

@@ -40,6 +40,10 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
     payloads: dict[str, Any] = {} if args is None else {"args": args}
     if args is None or args != call.request.args:
         payloads["asked"] = call.request.args
+    if decision.obligations:
+        payloads["owed"] = list(decision.obligations)
+    if call.request.annotations or call.request.digest is not None:
+        payloads["tool"] = {"annotations": dict(call.request.annotations), "digest": call.request.digest}
     if call.answers:
         payloads["approvals"] = [approval_data(one) for one in call.answers]
     if decision.recorded:
@@ -57,7 +61,7 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
         "tool": call.request.tool, "status": status, "decision": call.record, "tries": call.tries,
         "duration": attempted.duration, "cost": cost, "effect": "fail" if output is None else output.effect,
         "rules": [] if output is None else list(output.rules), "policy": call.policy.digest, "seen": call.seen,
-        "entry": call.entry,
+        "entry": call.entry, "attempt": call.attempt,
     }  # fmt: skip
     if attempted.error is not None or status == "timeout":
         body["error"] = "timeout" if attempted.error is None else type(attempted.error).__name__
@@ -74,6 +78,8 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
             payloads["shown"] = output.engine_result
         if output is not None and output.recorded:
             payloads["recorded"] = [[one.function, list(one.args), one.value, one.error] for one in output.recorded]
+    if call.checked:
+        payloads["approvals"] = [approval_data(one) for one in call.checked]
     if told is not None:
         payloads["error"] = told
     return write(call.run, Record("outcome", call.world.clocks.now(), call.run.id, call.name, body, payloads))

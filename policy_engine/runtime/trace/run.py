@@ -172,6 +172,11 @@ class Run:
             self._view = None
 
     @property
+    def started(self) -> Timestamp:
+        """When it began."""
+        return self._started
+
+    @property
     def length(self) -> int:
         """How many entries its log holds: inputs, attempts, and what attempts went on to."""
         return len(self._log.entries)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from policy_engine import Mediator, Policy, Principal, loads
+from policy_engine.assembly.redoing import Redo
+from policy_engine.audit.exporting import verified_ledger
 
 TOOLS = """{"tools": [
   {"name": "refund", "inputSchema": {"type": "object", "additionalProperties": false, "required": ["id", "amount"],
@@ -71,17 +73,32 @@ def shop(time: FakeTime) -> Callable[[str], Policy]:
 
 @pytest.fixture
 def mediate(time: FakeTime, store: str, shop: Callable[[str], Policy], request: pytest.FixtureRequest) -> Callable[..., Mediator]:
-    """A mediator of the shop with more rules; `**options` are the mediator's."""
+    """A mediator of the shop with more rules; `**options` are the mediator's.
+
+    Whatever a test did, afterwards its log verifies, and every decision in it is made again from the log alone, alike.
+    """
 
     def make(rules: str = "", **options: Any) -> Mediator:
         made = Mediator(
             shop(rules), options.pop("store", store), clock=time.now, monotonic=time.monotonic, sleep=time.sleep,
-            async_sleep=time.async_sleep, **options,
+            async_sleep=time.async_sleep, payloads=options.pop("payloads", "whole"), **options,
         )  # fmt: skip
-        request.addfinalizer(made.close)
+        request.addfinalizer(lambda: _looked_at(made))
         return made
 
     return make
+
+
+def _looked_at(mediator: Mediator) -> None:
+    ledger = mediator.audit.ledger
+    if mediator.closed:
+        return
+    try:
+        assert verified_ledger(ledger).faults == []
+        redone = list(Redo(ledger).redo(lambda entry: True))
+        assert [(one.entry.body, one.problem) for one in redone if one.verdict != "equal"] == []
+    finally:
+        mediator.close()
 
 
 USER = Principal(id="u1", tenant="acme")

@@ -14,7 +14,7 @@ def begin(call: Call) -> None:
     if call.answers and call.enforced:
         use_answers(call, call.answers, "call")
     try:
-        call.record = write_decision(call, call.decided, "policy")
+        call.record = write_decision(call, call.decided, call.cause)
     except Exception as fault:
         told = f"{_UNRECORDED} ({type(fault).__name__})"
         raise Refused(refusal(call.policy, call.request.tool, "not_available", _UNRECORDED, told), "store") from None

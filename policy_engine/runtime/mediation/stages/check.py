@@ -31,6 +31,7 @@ def judge(call: Call, approvals: tuple[Approval, ...] = (), attempt: int | None 
     begun = clocks.monotonic()
     if attempt is None:
         attempt = 0 if call.policy.bounds.repeatable(call.request) else _NEVER_AGAIN
+    call.attempt, call.checked = attempt, approvals
     decision = call.policy.decide_result(
         call.request, outcome_of(call), decision=call.decided, run=call.run.history, approvals=approvals, attempt=attempt
     )

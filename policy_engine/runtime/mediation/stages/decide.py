@@ -25,7 +25,7 @@ def decide(call: Call) -> None:
         raise Refused(refusal(call.policy, call.request.tool, "not_available", _LATE, _LATE), "deadline")
     if run.only is not None and call.request.tool not in run.only:
         told = f"{_NOT_GIVEN}: `{call.request.tool}` is not among the tools that run {run.id!r} was delegated"
-        raise Refused(refusal(call.policy, call.request.tool, "undeclared", _NOT_GIVEN, told), "policy")
+        raise Refused(refusal(call.policy, call.request.tool, "undeclared", _NOT_GIVEN, told), "delegation")
     if call.decision is not None:  # decided again, later
         call.request = replace(call.request, at=datetime_of(Timestamp(clocks.now())))
     with run.lock:
@@ -33,7 +33,7 @@ def decide(call: Call) -> None:
         call.seen = run.history.length
         decision = call.given or call.policy.decide(call.request, run=run.history, approvals=call.answers)
         note(call, _STATUS.get(decision.effect, "denied") if call.enforced else "running", decision)
-    call.decision = decision
+    call.decision, call.cause = decision, "policy" if call.given is None else "instead"
     call.took["decide"] = call.took.get("decide", 0) + clocks.monotonic() - begun
     if decision.effect == "deny" and call.enforced:
         raise Refused(decision, "policy")

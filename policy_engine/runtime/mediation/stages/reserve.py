@@ -76,10 +76,10 @@ def _over(call: Call, full: Full) -> bool:
     if instead.effect == "deny":
         raise Refused(instead, "limit", full.wait)
     if any(ask.rule == rule for ask in instead.asks):
-        call.decision = instead
+        call.decision, call.cause = instead, "limit"
         return False
     if instead.degradation is not None and instead.degradation is not call.decided.degradation:
-        call.decision = instead
+        call.decision, call.cause = instead, "limit"
         return True
     call.beyond.add(full.index)
     return True
