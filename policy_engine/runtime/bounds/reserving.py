@@ -22,10 +22,11 @@ from policy_engine.semantics.index.masks import bits_of
 from policy_engine.semantics.operations import NUMBERS, spoken_type
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bounded:
     """What limits and timeouts came to. `refusing` are the limits that came to an error, unless they only observe: those are
-    in `observed`, for they would have refused. `masks` tell the errors of conditions, `faults` all others."""
+    in `observed`, for they would have refused. `masks` tell the errors of conditions, `faults` all others. Never changed: not
+    frozen only because that would cost each call time."""
 
     obligations: tuple[Obligation, ...]
     refusing: tuple[CompiledRule, ...]
@@ -54,10 +55,11 @@ def bounded(namespace: Mapping[str, Any], ready: ReadyPlan, scene: Scene) -> Bou
             faults.append(rule_error(rule, fault))
     shortest, timed = timeout(ready, scene)
     owed = reserves if shortest is None else [*reserves, shortest]
-    return Bounded(
-        tuple(owed), tuple(rule for rule in failing if not rule.observe), ((limits, mask), (ready.timeouts, timed)),
-        tuple(faults), tuple(sorted({rule.id for rule in failing if rule.observe})),
-    )  # fmt: skip
+    masks = ((limits, mask), (ready.timeouts, timed))
+    if not failing:
+        return Bounded(tuple(owed), (), masks, (), ())
+    refusing = tuple(rule for rule in failing if not rule.observe)
+    return Bounded(tuple(owed), refusing, masks, tuple(faults), tuple(sorted({rule.id for rule in failing if rule.observe})))
 
 
 def timeout(ready: ReadyPlan, scene: Scene) -> tuple[Timeout | None, int]:
@@ -65,9 +67,12 @@ def timeout(ready: ReadyPlan, scene: Scene) -> tuple[Timeout | None, int]:
     condition is an error applies."""
     stage = ready.timeouts
     mask = stage.mask(scene.args, scene.principal, scene.environment)
-    rules = stage.section.rules
-    times = [ready.times[bit] for bit in bits_of(mask & ~(-1 << len(rules))) if not rules[bit].observe] if mask else ()
-    return min(times, key=lambda one: one.after, default=None), mask
+    rules, shortest = stage.section.rules, None
+    for bit in bits_of(mask & ~(-1 << len(rules))) if mask else ():
+        time = ready.times[bit]
+        if not rules[bit].observe and (shortest is None or time.after < shortest.after):
+            shortest = time
+    return shortest, mask
 
 
 def _reserve(namespace: Mapping[str, Any], ready: ReadyPlan, bit: int, scene: Scene) -> Reserve:
