@@ -54,6 +54,7 @@ PARTS = (
     Part("compile", "Compiling, and compiling again after a change"),
     Part("load", "Loading from the cache"),
     Part("cold", "One decision, from process start to exit"),
+    Part("counters", "What a limit costs"),
     Part("memory", "What a rule weighs"),
     Part("agentdojo", "Recorded agents: attacks stopped, work unhindered", full=("--all",)),
 )

@@ -14,7 +14,10 @@ class Demand:
     `counter` names rule, window and keys; two that differ anywhere never share it. What is held, and what was spent after
     `since` (None = ever), together with `amount` may reach `bound` and not pass it. `until` is when a calendar window ends
     (None: it slides by `span` nanoseconds, or never ends). `item`: the amount is taken only where that value was not counted
-    in the window yet. `place`: counts only while its call runs.
+    in the window yet, and its amount stays what it was first. `place`: counts only while its call runs.
+
+    Amounts and bounds are the numbers that people write for them (`0.1` is a tenth) and are added exactly. `since` lies before
+    the moment at which is asked; `runtime/windows.py` makes demands of what a policy says.
     """
 
     counter: str
@@ -49,7 +52,9 @@ class CounterStore(Protocol):
 
     `call` is a name that no other call has in any process. A reservation is *held* (the call has not begun) or *running*.
     One that is not ended by its process expires: held, it is given back at its `until`; running, its amounts count as spent
-    from the moment they were reserved and its places are free once its `lease` has passed, or its process is gone.
+    from the moment they were reserved and its places are free once its `lease` has passed, or its process is gone. A store that
+    knows whether a process lives needs no lease: what it holds it keeps while it lives. The rest is in
+    `docs/decisions/0019-counters.md`.
     """
 
     blocking: bool
@@ -57,23 +62,26 @@ class CounterStore(Protocol):
     def reserve(
         self, call: str, demands: Sequence[Demand], *, now: int, lease: int, beyond: frozenset[int] = frozenset()
     ) -> Full | None:
-        """Hold everything or, where something does not fit, nothing. What is held is *running* from now on.
+        """Hold everything or, where something does not fit, change nothing. What is held is *running* from now on.
 
         `beyond`: indices that are counted although they do not fit (a person said so). The same `call` again replaces what it
-        held before, so that one call counts once. `lease` = nanoseconds for which places are kept without a sign of life.
+        held or spent before, so that one call counts once. `lease` = nanoseconds for which places are kept without a sign of
+        life. Raises `ValueError` for amounts that are negative, infinite or NaN, a bound that is NaN, two demands of one counter.
         """
         ...
 
     def hold(self, call: str, *, until: int, now: int) -> None:
-        """A person thinks: places are free, amounts stay held until `until`."""
+        """A person thinks: places are free, amounts stay held until `until`. What has run, or was held too long, is not."""
         ...
 
     def commit(self, call: str, amounts: Mapping[str, float], *, now: int) -> None:
-        """The call has run. `amounts`: what it really used, by counter; a counter not named keeps what was held."""
+        """The call has run. `amounts`: what it really used, by counter; a counter not named keeps what was held. It counts
+        even where it passes the bound, also after its hold was over; the first commit stays. Unknown calls are none."""
         ...
 
     def refund(self, call: str, *, now: int) -> None:
-        """The call provably did not run: as if it had never been reserved. Unknown calls are none."""
+        """The call provably did not run: as if it had never been reserved (what it spent before that stays). Unknown calls and
+        those that were committed are none."""
         ...
 
     def forget(self, counters: Sequence[str]) -> None:

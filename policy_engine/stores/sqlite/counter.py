@@ -83,9 +83,14 @@ _HOLDER: Final = (
 _HOLDERS: Final = (
     "SELECT count(*) FROM counters WHERE counter = ? AND item = ? AND item IS NOT NULL AND state <> 2 AND call <> ?"
 )
+_SPEND: Final = """
+    UPDATE counters SET kind = 2, state = 4, earlier_at = NULL WHERE counter = ? AND kind = 1 AND at = ? AND call = ?
+"""
 _IN_ORDER: Final = """
     SELECT at, amount, item, call FROM counters WHERE counter = ? AND kind = 2 AND state >= 3 ORDER BY at
 """
+_LATE: Final = 8
+"""A sliding window is swept when something left it more than this part of its length ago."""
 NOBODY: Final = ""
 """No call has this name."""
 
@@ -142,6 +147,11 @@ def key_of(name: str) -> bytes:
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def spend_as_held(connection: Connection, key: bytes, at: int, call: str) -> None:
+    """What runs has run and took what was held, within its window: the sum stays."""
+    connection.execute(_SPEND, (key, at, call))
+
+
 class Counter:
     """A row of kind 0; `keep` writes it back."""
 
@@ -189,7 +199,7 @@ class Counter:
         return True
 
     def advance(self, now: int, demand: Demand) -> None:
-        """Its time goes on, never back; what has left its window and is over goes."""
+        """Its time goes on, never back; what has left its window long ago goes."""
         if now > self.clock:
             self.clock = now
         if demand.until is not None:
@@ -205,12 +215,18 @@ class Counter:
         if since >= now:
             raise ValueError("a window begins before the moment")
         self.horizon = since
-        if self._first is not None and self._first <= since:
-            self._leave(since)
+        late = since if demand.span is None else since - demand.span // _LATE
+        if self._first is not None and self._first <= late:
+            self.sweep()
 
-    def _leave(self, since: int) -> None:
-        left = self._connection.execute(_LEAVING, (self.id, since)).fetchall()
-        self._connection.execute(_LEFT, (self.id, since))
+    def sweep(self) -> None:
+        """Take off what has left its window. Until then it counts, so that many may go at once: whoever finds no room for
+        a demand sweeps and looks again."""
+        if self._first is None or self._first > self.horizon:
+            return
+        self._first = None
+        left = self._connection.execute(_LEAVING, (self.id, self.horizon)).fetchall()
+        self._connection.execute(_LEFT, (self.id, self.horizon))
         self._connection.executemany(_FORGET_CALL, [row[3:] for row in left])
         items: dict[str, Exact] = {}
         for amount, item, state, _, _ in left:

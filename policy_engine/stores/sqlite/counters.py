@@ -28,6 +28,7 @@ from policy_engine.stores.sqlite.counter import (
     Entry,
     entry_of,
     key_of,
+    spend_as_held,
 )  # fmt: skip
 from policy_engine.stores.sqlite.database import Database
 from policy_engine.stores.sqlite.owners import Owners, owners_of
@@ -35,6 +36,11 @@ from policy_engine.stores.sqlite.owners import Owners, owners_of
 _OF_CALL: Final = f"""
     SELECT {ENTRY_COLUMNS} FROM calls c CROSS JOIN counters e
     ON e.counter = c.counter AND e.kind IN (1, 2) AND e.at = c.at AND e.call = c.call WHERE c.call = ?
+"""
+_OF_CALL_WITH_HORIZON: Final = f"""
+    SELECT {ENTRY_COLUMNS}, h.horizon FROM calls c CROSS JOIN counters e
+    ON e.counter = c.counter AND e.kind IN (1, 2) AND e.at = c.at AND e.call = c.call
+    CROSS JOIN counters h ON h.counter = c.counter AND h.kind = 0 WHERE c.call = ?
 """
 _BREAKERS: Final = (
     "CREATE TABLE breakers (name TEXT PRIMARY KEY, opened INTEGER, failures TEXT NOT NULL, probe TEXT, probe_since INTEGER)",
@@ -104,6 +110,7 @@ class SqliteCounters:
         amount, bound = exact(demand.amount), exact_bound(demand.bound)
         if demand.item is None and (beyond or plus(counter.total, amount) <= bound):
             return None  # as nearly always; what this call had, or has lapsed, could only make more room
+        counter.sweep()
         counter.purge(self._gone)
         own = next((entry for entry in _entries(connection, call) if entry.counter == counter.id and entry.counts), None)
         total, taken = counter.standing(demand, own, call)
@@ -119,9 +126,9 @@ class SqliteCounters:
             spent = old.state in (SPENT, PRESUMED) or (old.state == RUNNING and self._gone(old.owner))
             if old.counter in anew:
                 counter, entry = anew[old.counter]
-                if spent:
+                if spent and old.at > counter.horizon:
                     entry.earlier_at, entry.earlier_amount, entry.earlier_item = old.at, old.amount, old.item
-                else:
+                elif not spent:
                     entry.earlier_at, entry.earlier_amount = old.earlier_at, old.earlier_amount
                     entry.earlier_item = old.earlier_item
                 counter.remove(old)
@@ -142,13 +149,16 @@ class SqliteCounters:
         """The call has run, and took these amounts. Raises `ValueError` for an amount that cannot be counted."""
         used = {key_of(name): exact(amount) for name, amount in amounts.items()}
         with self._database.write() as connection:
-            for entry in _entries(connection, call):
-                if entry.state != SPENT:
-                    counter = Counter(connection, entry.counter)
-                    before = counter.total
-                    counter.spend(entry, used.get(entry.counter))
-                    if counter.total is not before:
-                        counter.keep()
+            for *row, horizon in connection.execute(_OF_CALL_WITH_HORIZON, (call,)).fetchall():
+                _, key, at, _, _, state, *_ = row
+                if state == SPENT:
+                    continue
+                if state == RUNNING and at > horizon and key not in used:
+                    spend_as_held(connection, key, at, call)
+                    continue
+                counter = Counter(connection, key)
+                counter.spend(entry_of(row), used.get(key))
+                counter.keep()
 
     def refund(self, call: str, *, now: int) -> None:
         """The call provably did not run: what it held goes, what it had spent before counts again."""
