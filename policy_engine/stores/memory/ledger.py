@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
+from typing import Any
 
 from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Row
 from policy_engine.stores.errors import StoreError
@@ -20,7 +21,7 @@ class MemoryLedger:
         self.id = os.urandom(16).hex()
         self._lock = Lock()
         self._head = Head(0, "")
-        self._rows: list[Row] = []
+        self._rows: list[tuple[Any, ...]] = []  # plain tuples: the garbage collector forgets them
         self._policies: dict[str, Mapping[str, bytes]] = {}
 
     def append(self, build: Callable[[Head], Batch]) -> None:
@@ -34,11 +35,11 @@ class MemoryLedger:
             if batch.erased and not 0 < min(batch.erased) <= max(batch.erased) <= len(self._rows):
                 raise StoreError("a payload to be erased belongs to no row")
             for sequence in batch.erased:
-                self._rows[sequence - 1] = self._rows[sequence - 1]._replace(payload=None)
+                self._rows[sequence - 1] = (*self._rows[sequence - 1][:-1], None)
             if batch.policies:
                 self._policies.update(batch.policies)
             if rows:
-                self._rows.extend(rows)
+                self._rows.extend(map(tuple, rows))
                 self._head = Head(rows[-1].sequence, rows[-1].digest)
 
     def head(self) -> Head:
@@ -49,7 +50,7 @@ class MemoryLedger:
         """The rows in order."""
         end = len(self._rows) if upto is None else upto
         for index in range(max(after, 0), min(end, len(self._rows))):
-            row = self._rows[index]
+            row = Row(*self._rows[index])
             if run is None or row.run == run:
                 yield row
 

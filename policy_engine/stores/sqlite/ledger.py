@@ -1,7 +1,8 @@
 """The audit log's rows in a SQLite file. Several processes write to one chain: the head is read where the rows are written.
 
-The head is kept apart, so that rows taken off the end by hand are missed. Erased payloads are overwritten in the file
-(`secure_delete`); the write-ahead log lets go of its copy at its next checkpoint, which an erasure asks for.
+A record is one row, and nothing is indexed but its number: a commit writes two pages. The head is kept apart, so that rows
+taken off the end by hand are missed. Erased payloads are overwritten in the file (`secure_delete`); the write-ahead log
+lets go of its copy at its next checkpoint, which an erasure asks for.
 """
 
 from __future__ import annotations
@@ -19,22 +20,17 @@ from policy_engine.stores.sqlite.database import Database
 STEPS: Final = (
     """
     CREATE TABLE audit_rows (
-        sequence INTEGER PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL
+        sequence INTEGER PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL,
+        payload BLOB
     ) STRICT;
-    CREATE INDEX audit_rows_by_run ON audit_rows (run, sequence);
-    CREATE TABLE audit_payloads (sequence INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
     CREATE TABLE audit_policies (digest TEXT, name TEXT, content BLOB NOT NULL, PRIMARY KEY (digest, name)) STRICT;
     CREATE TABLE audit_log (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT, sequence INTEGER, digest TEXT) STRICT;
     """,
 )
 _HEAD: Final = "SELECT sequence, digest FROM audit_log"
-_ROW: Final = "INSERT INTO audit_rows VALUES (?, ?, ?, ?, ?)"
-_PAYLOAD: Final = "INSERT INTO audit_payloads VALUES (?, ?)"
+_ROW: Final = "INSERT INTO audit_rows VALUES (?, ?, ?, ?, ?, ?)"
 _MOVE: Final = "UPDATE audit_log SET sequence = ?, digest = ?"
-_READ: Final = (
-    "SELECT r.sequence, r.digest, r.run, r.at, r.data, p.data FROM audit_rows r LEFT JOIN audit_payloads p USING (sequence) "
-    "WHERE r.sequence > ? AND r.sequence <= ?"
-)
+_READ: Final = "SELECT sequence, digest, run, at, data, payload FROM audit_rows WHERE sequence > ? AND sequence <= ?"
 _PAGE: Final = 1000
 _NO_END: Final = (1 << 63) - 1
 
@@ -61,14 +57,9 @@ class SqliteLedger:
                 batch = build(head)
                 rows = batch.rows
                 if len(rows) == 1:
-                    row = rows[0]
-                    connection.execute(_ROW, row[:5])
-                    if row.payload is not None:
-                        connection.execute(_PAYLOAD, (row.sequence, row.payload))
+                    connection.execute(_ROW, rows[0])
                 else:
-                    connection.executemany(_ROW, [row[:5] for row in rows])
-                    beside = [(row.sequence, row.payload) for row in rows if row.payload is not None]
-                    connection.executemany(_PAYLOAD, beside)
+                    connection.executemany(_ROW, rows)
                 if rows:
                     _follow(head, rows[0])
                     connection.execute(_MOVE, (rows[-1].sequence, rows[-1].digest))
@@ -100,7 +91,7 @@ class SqliteLedger:
     def rows(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Row]:
         """The rows in order, a page at a time, so that nobody who writes has to wait for who reads."""
         end = _NO_END if upto is None else upto
-        query = f"{_READ} {'' if run is None else 'AND r.run = ?'} ORDER BY r.sequence LIMIT {_PAGE}"
+        query = f"{_READ} {'' if run is None else 'AND run = ?'} ORDER BY sequence LIMIT {_PAGE}"
         while True:
             with self._database.read() as connection:
                 wanted = (after, end) if run is None else (after, end, run)
@@ -130,7 +121,7 @@ def _beside(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.execute("PRAGMA secure_delete = ON")
         numbers = iter(batch.erased)
         while page := list(islice(numbers, _PAGE)):
-            connection.executemany("DELETE FROM audit_payloads WHERE sequence = ?", [(number,) for number in page])
+            connection.executemany("UPDATE audit_rows SET payload = NULL WHERE sequence = ?", [(number,) for number in page])
     for digest, sources in batch.policies.items():
         kept = [(digest, name, content) for name, content in sources.items()]
         connection.executemany("INSERT OR REPLACE INTO audit_policies VALUES (?, ?, ?)", kept)

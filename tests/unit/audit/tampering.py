@@ -53,7 +53,7 @@ def tamper(path: Path, edit: str, draw: random.Random, other: Path) -> None:
     one = connection.execute
     last = one("SELECT max(sequence) FROM audit_rows").fetchone()[0]
     at = draw.randrange(1, last)
-    beside = [number for (number,) in one("SELECT sequence FROM audit_payloads")]
+    beside = [number for (number,) in one("SELECT sequence FROM audit_rows WHERE payload IS NOT NULL")]
     match edit:
         case "edit data":
             data = bytearray(one("SELECT data FROM audit_rows WHERE sequence = ?", (at,)).fetchone()[0])
@@ -68,14 +68,14 @@ def tamper(path: Path, edit: str, draw: random.Random, other: Path) -> None:
             one("UPDATE audit_rows SET at = at + 1 WHERE sequence = ?", (at,))
         case "edit payload":
             number = draw.choice(beside)
-            data = bytearray(one("SELECT data FROM audit_payloads WHERE sequence = ?", (number,)).fetchone()[0])
+            data = bytearray(one("SELECT payload FROM audit_rows WHERE sequence = ?", (number,)).fetchone()[0])
             data[draw.randrange(len(data))] ^= 1
-            one("UPDATE audit_payloads SET data = ? WHERE sequence = ?", (bytes(data), number))
+            one("UPDATE audit_rows SET payload = ? WHERE sequence = ?", (bytes(data), number))
         case "drop payload":
-            one("DELETE FROM audit_payloads WHERE sequence = ?", (draw.choice(beside),))
+            one("UPDATE audit_rows SET payload = NULL WHERE sequence = ?", (draw.choice(beside),))
         case "foreign payload":
             first, second = draw.sample(beside, 2)
-            one("UPDATE audit_payloads SET data = (SELECT data FROM audit_payloads WHERE sequence = ?) WHERE sequence = ?",
+            one("UPDATE audit_rows SET payload = (SELECT payload FROM audit_rows WHERE sequence = ?) WHERE sequence = ?",
                 (first, second))  # fmt: skip
         case "delete":
             one("DELETE FROM audit_rows WHERE sequence = ?", (at,))
@@ -107,7 +107,8 @@ def tamper(path: Path, edit: str, draw: random.Random, other: Path) -> None:
             one("DELETE FROM audit_policies WHERE name = ''")
         case "before" | "beyond":
             number = 0 if edit == "before" else last + 1
-            one("INSERT INTO audit_rows SELECT ?, digest, run, at, data FROM audit_rows WHERE sequence = ?", (number, at))
+            parts = "digest, run, at, data, payload"
+            one(f"INSERT INTO audit_rows SELECT ?, {parts} FROM audit_rows WHERE sequence = ?", (number, at))
         case "nonsense":
             one("UPDATE audit_rows SET data = ? WHERE sequence = ?", (draw.choice((b"", b"null", b"{}", b"\xff")), at))
         case _:

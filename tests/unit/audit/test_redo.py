@@ -15,7 +15,7 @@ from policy_engine.assembly.redoing import Redo, Redone, counted
 from policy_engine.audit.erasing import erase
 from policy_engine.audit.log import ABOUT, Audit
 from policy_engine.audit.payloads import Keeping
-from policy_engine.runtime.ports.ledger import Ledger
+from policy_engine.runtime.ports.ledger import Ledger, Row
 from policy_engine.stores.memory.ledger import MemoryLedger
 from policy_engine.stores.sqlite.database import Database
 from policy_engine.stores.sqlite.ledger import SqliteLedger
@@ -151,8 +151,9 @@ def test_a_changed_record_is_told() -> None:
     """The effect that stands in the log is compared, not believed."""
     audit = story("whole")
     rows = audit.ledger._rows  # type: ignore[attr-defined]
-    number = next(index for index, row in enumerate(rows) if b'"effect":"allow"' in row.data and b'"decision"' in row.data)
-    rows[number] = rows[number]._replace(data=rows[number].data.replace(b'"effect":"allow"', b'"effect":"deny"'))
+    number = next(index for index, row in enumerate(rows) if b'"effect":"allow"' in row[4] and b'"decision"' in row[4])
+    row = Row(*rows[number])
+    rows[number] = row._replace(data=row.data.replace(b'"effect":"allow"', b'"effect":"deny"'))
     found = [one for one in redone(audit.ledger) if one.verdict == "differs"]
     assert found[0].entry.sequence == number + 1 and 'effect: was "deny", is "allow"' in found[0].problem
 
