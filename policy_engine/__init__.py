@@ -19,7 +19,7 @@ __all__ = [
     "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
     "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory", "MisfitError", "NotRun",
     "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError",
-    "Run", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
+    "Run", "Suspended", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip
 
 _HOMES = {
@@ -30,7 +30,9 @@ _HOMES = {
         "Ask", "Decision", "Degradation", "Label", "Obligation", "Recorded", "Reserve", "RuleError", "Timeout", "Window",
     ),
     "policy_engine.base.errors": ("EvaluationError", "MisfitError"),
-    "policy_engine.base.refusals": ("BreakerOpen", "DeadlineExceeded", "Denied", "LimitReached", "NotRun", "Pending"),
+    "policy_engine.base.refusals": (
+        "BreakerOpen", "DeadlineExceeded", "Denied", "LimitReached", "NotRun", "Pending", "Suspended",
+    ),
     "policy_engine.base.request": ("Agent", "Approval", "Event", "Outcome", "Principal", "Request"),
     "policy_engine.base.wording": ("message_of",),
     "policy_engine.diagnostics.model": ("Diagnostic", "PolicyError"),

@@ -23,6 +23,7 @@ from policy_engine.base.refusals import (
     LimitReached as LimitReached,
     NotRun as NotRun,
     Pending as Pending,
+    Suspended as Suspended,
 )
 from policy_engine.base.request import (
     Agent as Agent,
@@ -45,5 +46,5 @@ __all__ = [
     "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
     "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory", "MisfitError", "NotRun",
     "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError",
-    "Run", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
+    "Run", "Suspended", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip

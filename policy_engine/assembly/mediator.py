@@ -37,6 +37,7 @@ from policy_engine.audit.signing import Signer
 from policy_engine.base.request import Agent, Principal
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.mediation.lifecycle import Start
+from policy_engine.runtime.mediation.past import Past
 from policy_engine.runtime.mediation.world import Mode, Wishes, World
 from policy_engine.runtime.ports.audit import AuditLog, Watcher
 from policy_engine.runtime.ports.notifier import Notifier
@@ -149,15 +150,22 @@ class Mediator:
         task: str | None = None,
         attended: bool = True,
         within: timedelta | None = None,
+        conversation: str | None = None,
+        past: Sequence[Past] = (),
     ) -> RunHandle:
         """A run to be entered: `with` for threads, `async with` for tasks.
 
         `input` is what the user asked, in their own words; `task` names what is to be done, so that runs can be compared;
         `attended` = the user can be asked; `within` bounds the whole run.
+
+        `conversation` is the host's name of what this run is a part of: limits per run count over all runs of it. `past` is what
+        happened in it before: `@input` events, and calls (a request and what came of it). Rules read it; nothing else
+        follows from it.
         """
         start = Start(
-            principal=principal, agent=agent, input=input, context=context, id=id, task=task, attended=attended, within=within
-        )
+            principal=principal, agent=agent, input=input, context=context, id=id, task=task, attended=attended, within=within,
+            conversation=conversation, past=tuple(past),
+        )  # fmt: skip
         return RunHandle(self._world, self._drivers, start)
 
     def reload(self, policy: Policy | Paths, **options: Any) -> Policy:

@@ -13,6 +13,7 @@ from policy_engine.base.decision import Decision, Label, Recorded
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import Timestamp, datetime_of
 from policy_engine.runtime.details import FixedDetails
+from policy_engine.runtime.mediation.past import past_of, remember
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 from policy_engine.runtime.trace.run import Run
 
@@ -109,6 +110,12 @@ class Replay:
         for fields, labels in begun.value("inherited", ()):
             self._run.put_input(fields, labels=[LabelAt(*put) for put in labels])
             self._length += 1
+        told = _value(begun, "past")
+        if told:
+            who = {name: self._who(begun, name) for name in ("principal", "agent", "context")}
+            who["context"] = who["context"] or {}
+            remember(again.policy, self._run, past_of(told, {**who, "at": datetime_of(Timestamp(begun.at))}))
+            self._length = self._run.length
 
     def _fill(self, again: Again, entry: Entry, length: int) -> None:
         """Entries that no record tells of are the call's own, noted before it was decided for good."""

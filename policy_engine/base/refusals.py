@@ -64,3 +64,9 @@ class DeadlineExceeded(Exception):
 class NotRun(Exception):
     """Raised by a tool's function to say that provably nothing was done (the connection was refused, say): what the call held
     of its limits is given back."""
+
+
+class Suspended(BaseException):
+    """Raised by a tool's function to say that it stopped half way and that the same call will be made again under its id, as
+    frameworks do that ask their user in the middle of a tool. No failure: no breaker counts it, no retry follows, and the
+    call has no outcome yet. Use `raise Suspended from cause`; the mediator raises it on as it is."""

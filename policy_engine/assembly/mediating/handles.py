@@ -80,7 +80,6 @@ class _Held:
     def __init__(self, run: MediatedRun, drivers: Drivers) -> None:
         self._run = run
         self._drivers = drivers
-        self._completed: bool | None = None
 
     @property
     def id(self) -> str:
@@ -95,15 +94,15 @@ class _Held:
 
     def complete(self, completed: bool = True) -> None:
         """Say whether the task was done, where an answer that passed does not tell."""
-        self._completed = completed
+        self._run.completed = completed
 
     def _ended(self, cause: str | None) -> tuple[bool, str | None]:
-        done = self._run.answered if self._completed is None else self._completed
+        done = self._run.answered if self._run.completed is None else self._run.completed
         return done and cause is None, cause
 
     def _flow_call(
         self, tool: str, args: Mapping[str, Any] | str | bytes, execute: Callable[..., Any] | None, id: str | None,
-        annotations: Mapping[str, Any] | None, digest: str | None,
+        annotations: Mapping[str, Any] | None, digest: str | None, to_data: Callable[[Any], Any] | None,
     ) -> Flow[Any]:  # fmt: skip
         run = self._run
         world = run.world
@@ -116,7 +115,7 @@ class _Held:
         function = execute if execute is not None else world.wishes.tools.get(tool)
         if function is None:
             raise TypeError(f"no function runs {tool}: give execute=…, or tools={{{tool!r}: …}} to the mediator")
-        return mediate(Call(world, run, world.policy, world.mode_now(), request, name, function, named=id is not None))
+        return mediate(Call(world, run, world.policy, world.mode_now(), request, name, function, id is not None, to_data))
 
     def _flow_step(self, kind: str, text: str, tokens: int, cost: float) -> Flow[Any]:
         if text:
@@ -137,11 +136,16 @@ def _answering(run: MediatedRun, text: str, data: Any) -> Flow[Any]:
     fields = {"text": text} if data is None else {"text": text, "data": data}
     passed = yield from happen(run, "@answer", fields)
     run.answered = True
-    return passed["text"] if isinstance(passed, dict) else passed
+    return passed["text"] if data is None and isinstance(passed, dict) else passed
 
 
 class SyncRun(_Held):
     """A run for threads. Its methods may be called from several at once."""
+
+    @property
+    def for_tasks(self) -> AsyncRun:
+        """The same run for tasks."""
+        return AsyncRun(self._run, self._drivers)
 
     def _drive(self, flow: Flow[T], name: str = "@run") -> T:
         try:
@@ -152,14 +156,16 @@ class SyncRun(_Held):
     def call(
         self, tool: str, args: Mapping[str, Any] | str | bytes = {}, *, execute: Callable[..., Any] | None = None,
         id: str | None = None, annotations: Mapping[str, Any] | None = None, digest: str | None = None,
+        to_data: Callable[[Any], Any] | None = None,
     ) -> Any:  # fmt: skip
         """Decide a call, run `execute(**args)` with exactly the decided arguments, and return what the agent may see of it.
 
         `execute` None = the mediator's function of that name. `id` is the host's: the same id and arguments are the same call,
-        decided again but run, counted and recorded once. Raises `Denied` (`LimitReached`, `BreakerOpen`), `Pending`,
+        decided again but run, counted and recorded once. `to_data` makes plain data of the result, None = the mediator's.
+        Raises `Denied` (`LimitReached`, `BreakerOpen`), `Pending`,
         `DeadlineExceeded`, or what the tool raised. Messages are for the agent.
         """
-        return self._drive(self._flow_call(tool, args, execute, id, annotations, digest), tool)
+        return self._drive(self._flow_call(tool, args, execute, id, annotations, digest, to_data), tool)
 
     def step(self, kind: str = "model", *, text: str = "", tokens: int = 0, cost: float = 0.0) -> None:
         """A reasoning step or a model call. Raises `Denied` where a rule on `@step` stops it."""
@@ -174,8 +180,8 @@ class SyncRun(_Held):
         return _text(self._drive(self._flow_input(text, source, verified), "@input"))
 
     def answer(self, text: str, *, data: Any = None) -> Any:
-        """The answer to the user, as it may be said. Raises `Denied` where it may not: with effect `retry` let the model try
-        again."""
+        """The answer to the user, as it may be said; with `data`, a record of both `text` and `data`, or the text that the
+        policy says instead. Raises `Denied` where it may not: with effect `retry` let the model try again."""
         return self._drive(self._flow_answer(text, data), "@answer")
 
     def stream(self, pieces: Iterable[str], *, unchecked: bool = False) -> Iterator[str]:
@@ -212,6 +218,11 @@ class SyncRun(_Held):
 class AsyncRun(_Held):
     """A run for tasks, under asyncio or trio. Its methods may be called from several at once."""
 
+    @property
+    def for_threads(self) -> SyncRun:
+        """The same run for threads."""
+        return SyncRun(self._run, self._drivers)
+
     async def _drive(self, flow: Flow[T], name: str = "@run") -> T:
         try:
             return await self._drivers.tasks.drive(flow)
@@ -221,9 +232,10 @@ class AsyncRun(_Held):
     async def call(
         self, tool: str, args: Mapping[str, Any] | str | bytes = {}, *, execute: Callable[..., Any] | None = None,
         id: str | None = None, annotations: Mapping[str, Any] | None = None, digest: str | None = None,
+        to_data: Callable[[Any], Any] | None = None,
     ) -> Any:  # fmt: skip
         """As `SyncRun.call`; `execute` may be a coroutine function, and a sync one runs in a thread."""
-        return await self._drive(self._flow_call(tool, args, execute, id, annotations, digest), tool)
+        return await self._drive(self._flow_call(tool, args, execute, id, annotations, digest, to_data), tool)
 
     async def step(self, kind: str = "model", *, text: str = "", tokens: int = 0, cost: float = 0.0) -> None:
         """As `SyncRun.step`."""

@@ -49,6 +49,8 @@ class Call:
     execute: Callable[..., Any] | None
     named: bool = False
     """Whether the host gave the call an id of its own, under which it may ask again."""
+    to_data: Callable[[Any], Any] | None = None
+    """Makes plain data of this call's results; None = as the host wants it for all."""
     identity: KnownCall | None = None
     given: Decision | None = None
     """The decision, of a call that stands in for another: its own degradations deny."""

@@ -142,7 +142,7 @@ class _Happening:
                 run.history.event(self._event(), decision=decision if self._enforced else None)
             run.note(self._name.encode(), bytes_of(self._fields))
         passed = decision.allowed or not self._enforced
-        run.outputs[self._name] = 0 if passed else run.outputs.get(self._name, 0) + (decision.effect == "retry")
+        run.outputs[self._name] = run.outputs.get(self._name, 0) + 1 if decision.effect == "retry" and not passed else 0
         try:
             if passed and self._answers and not self._world.people.use(self._answers, self._claim):
                 decision, passed = self._refuse("policy", "an approval was used already; ask again"), False

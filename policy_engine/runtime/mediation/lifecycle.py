@@ -14,6 +14,7 @@ from policy_engine.base.values import Timestamp, datetime_of
 from policy_engine.runtime.mediation.call import refusal
 from policy_engine.runtime.mediation.effects import Flow
 from policy_engine.runtime.mediation.events import happen
+from policy_engine.runtime.mediation.past import Past, past_data, past_of, remember
 from policy_engine.runtime.mediation.recording import write
 from policy_engine.runtime.mediation.runs import MediatedRun
 from policy_engine.runtime.mediation.world import World
@@ -35,6 +36,9 @@ class Start:
     task: str | None = None
     attended: bool = True
     within: timedelta | None = None
+    conversation: str | None = None
+    past: tuple[Past, ...] = ()
+    """Of the same conversation, before this run."""
     labels: tuple[str, ...] = ()
     inherited: tuple[tuple[dict[str, Any], tuple[LabelAt, ...]], ...] = ()
     """Of a sub-agent's run: the labels of its input, and what its parent had been asked."""
@@ -47,10 +51,16 @@ def opened(world: World, start: Start, parent: MediatedRun | None = None) -> Med
     attended = start.attended if parent is None else parent.history.attended and start.attended
     history = world.policy.run(id=id, attended=attended)
     return MediatedRun(
-        world=world, id=id, root=id if parent is None else parent.root, parent=parent, history=history,
+        world=world, id=id, root=_root(start, id, parent), parent=parent, history=history,
         principal=start.principal, agent=start.agent, context=dict(start.context or {}), salt=clocks.salt(),
         begun=clocks.monotonic(), task=start.task, deadline=None if parent is None else parent.deadline,
     )  # fmt: skip
+
+
+def _root(start: Start, id: str, parent: MediatedRun | None) -> str:
+    if parent is not None:
+        return parent.root
+    return id if start.conversation is None else start.conversation
 
 
 def begin(run: MediatedRun, start: Start) -> Flow[None]:
@@ -76,14 +86,20 @@ def begin(run: MediatedRun, start: Start) -> Flow[None]:
         payloads["input"] = start.input
     if start.inherited:
         payloads["inherited"] = [[said, [[at.label, at.path, at.add] for at in labels]] for said, labels in start.inherited]
+    at = world.clocks.now()
+    if start.past:
+        payloads["past"] = past_data(start.past)
     try:
-        write(run, Record("run.begun", world.clocks.now(), run.id, None, body, payloads))
+        write(run, Record("run.begun", at, run.id, None, body, payloads))
     except Exception as fault:
         run.open = False
         told = f"{_UNRECORDED} ({type(fault).__name__})"
         raise Denied(_UNRECORDED, refusal(world.policy, "@run", "not_available", _UNRECORDED, told)) from None
     for said, inherited in start.inherited:
         run.history.put_input(said, labels=inherited)
+    if start.past:
+        who = {"principal": run.principal, "agent": run.agent, "context": run.context, "at": datetime_of(Timestamp(at))}
+        remember(world.policy, run.history, past_of(past_data(start.past), who))
     try:
         yield from _asked(run, start)
     except BaseException as refused:

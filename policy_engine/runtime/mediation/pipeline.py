@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
+from policy_engine.base.refusals import Suspended
 from policy_engine.runtime.mediation.answering import answer, raised, timed_out
 from policy_engine.runtime.mediation.call import Call, Refused, Waiting, refusal
 from policy_engine.runtime.mediation.effects import Flow
@@ -42,6 +43,8 @@ def mediate(call: Call) -> Flow[Any]:
     error: str | None = None
     try:
         return (yield from _mediated(call))
+    except Suspended:
+        raise
     except BaseException as stopped:
         error = type(stopped).__name__
         raise

@@ -66,6 +66,8 @@ class MediatedRun:
     state: bytes = b""
     open: bool = True
     answered: bool = False
+    completed: bool | None = None
+    """What the host says of it; None = whether an answer passed tells."""
 
     def note(self, *parts: bytes) -> None:
         """Carry the digest of everything that happened on. Under the lock."""

@@ -55,7 +55,7 @@ def outcome_of(call: Call) -> Outcome:
 def plain(call: Call, value: Any) -> Any:
     """The result as data, or something that is none, so that it is withheld: the call has happened."""
     try:
-        return call.world.wishes.to_data(value)
+        return (call.to_data or call.world.wishes.to_data)(value)
     except Exception:
         return object()
 

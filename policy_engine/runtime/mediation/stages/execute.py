@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from policy_engine.base.refusals import Suspended
 from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.runtime.bounds.failing import CallError
 from policy_engine.runtime.mediation.call import Call, Refused
 from policy_engine.runtime.mediation.effects import Attempt, Attempted, Flow, Pause
 from policy_engine.runtime.mediation.recording import write_leak
 from policy_engine.runtime.mediation.stages.admit import admit, release, report
+from policy_engine.runtime.mediation.stages.reserve import commit
 from policy_engine.semantics.artifact import CompiledRetry
 
 _MOST_TRIES: Final = 1000
@@ -26,6 +28,10 @@ def execute(call: Call) -> Flow[None]:
     try:
         for _ in range(_MOST_TRIES):
             attempted = yield from _attempt(call, args)
+            if isinstance(attempted.error, Suspended):
+                release(call)
+                commit(call, {})
+                raise attempted.error
             again = _judged(call, attempted)
             if again is None or not (yield from _paused(call, again)):
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from policy_engine.base.decision import Decision
 from policy_engine.runtime.mediation.call import Call, Refused, refusal
 from policy_engine.runtime.mediation.world import LEASE_NANOS
@@ -39,6 +41,16 @@ def give_back(call: Call) -> None:
             call.world.counters.refund(call.name, now=call.world.clocks.now())
         except Exception:  # it expires by itself; holding too long is the safe side
             call.limits.append(["refund", "failed"])
+
+
+def commit(call: Call, amounts: Mapping[str, float]) -> None:
+    """The call ran: what it held is spent, as `amounts` by counter where they are known. Held again, it counts once."""
+    if call.held:
+        call.held = False
+        try:
+            call.world.counters.commit(call.name, amounts, now=call.world.clocks.now())
+        except Exception:  # what is held expires into what is spent: never too little
+            call.limits.append(["commit", "failed"])
 
 
 def hold(call: Call, until: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from policy_engine.base.refusals import NotRun
 from policy_engine.runtime.mediation.call import Call
 from policy_engine.runtime.mediation.stages.check import outcome_of
-from policy_engine.runtime.mediation.stages.reserve import give_back
+from policy_engine.runtime.mediation.stages.reserve import commit, give_back
 
 
 def settle(call: Call) -> None:
@@ -24,8 +24,4 @@ def settle(call: Call) -> None:
             for counter, owed in zip(call.counters, call.reserves, strict=True)
             if owed.rule in spent
         }
-    call.held = False
-    try:
-        call.world.counters.commit(call.name, amounts, now=call.world.clocks.now())
-    except Exception:  # what is held expires into what is spent: never too little
-        call.limits.append(["commit", "failed"])
+    commit(call, amounts)
