@@ -31,7 +31,8 @@ class Intake:
         self._clock = clock
         self._folds = folds
         self._recordings: Recordings | None = None
-        self._args: dict[str, Normaliser] = Lazily(policy.tools, lambda name: normaliser(policy.tools[name].input))
+        self._args: dict[str, Normaliser] = Lazily(policy.tools, lambda name: self._normaliser(policy.tools[name].input))
+        self._shared: dict[str, Normaliser] = {}
         self._records = {
             subject: [normaliser(record, subject) for record in policy.records.get(subject, ())]
             for subject in ("principal", "agent", "context", "approver")
@@ -44,6 +45,11 @@ class Intake:
         other = copy(self)
         other._recordings = recordings
         return other
+
+    def _normaliser(self, record: RecordType | None) -> Normaliser:
+        """The validator of a tool's arguments; tools that declare the same to the letter share one."""
+        declared = "" if record is None else repr((record.fields, record.rest))
+        return self._shared.get(declared) or self._shared.setdefault(declared, normaliser(record))
 
     def args(self, tool: str, given: Any) -> dict[str, Any]:
         """The arguments of a known tool as the rules see them; raises `MisfitError`."""

@@ -9,6 +9,7 @@ raised, and `failed` says whether the tree may be used.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from sys import intern
 from typing import Any, Final, cast
 
 from lark import Token, Transformer, v_args
@@ -200,7 +201,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
         """`a`."""
         span = self._token_span(name)
         self._refuse_reserved(name)
-        return Piece(Name(str(name), False, span), span.start, span.end, 1)
+        return Piece(Name(intern(str(name)), False, span), span.start, span.end, 1)
 
     def root_name(self, dot: Token, name: Token) -> Piece:
         """`.a`."""
@@ -301,7 +302,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
     def _select(self, operand: Piece, field: Token, *, optional: bool) -> Piece:
         name = str(field)[1:-1] if field.type == "QUOTED_IDENT" else str(field)
         span = self._span(operand.start, _end(field))
-        return self._piece(Select(operand.node, name, optional, span), span, operand.depth)
+        return self._piece(Select(operand.node, intern(name), optional, span), span, operand.depth)
 
     def _piece(self, node: Expr, span: Span, depth: int) -> Piece:
         """A piece one deeper than its parts. One too deep is refused and cut off, so that no tree grows past the bound."""

@@ -87,7 +87,7 @@ def _item(piece: Piece, collector: Collector) -> Item | None:
 
 
 def _parse(piece: Piece, start: Start, collector: Collector) -> Header | Item | None:
-    key = (start, piece.keyword, piece.span.text)
+    key = (start, piece.keyword or "", piece.span.text)
     known = cast("Header | Item | None", _ITEMS.recall(key, piece.span))
     if known is not None:
         return known

@@ -1,14 +1,18 @@
 """Items that were parsed before are not parsed again: kept by their text, and moved to where the text stands now.
 
 Called by `parser.py`. A process that loads a policy again after one rule was changed parses that rule. Only items that
-parsed without any finding are kept, so whoever reads a fault sees it each time.
+parsed without any finding are kept, so whoever reads a fault sees it each time. They are kept packed, as a few bytes a
+node, because most are never asked for again.
 """
 
 from __future__ import annotations
 
+import marshal
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from hashlib import blake2b
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from policy_engine.base import values
 from policy_engine.base.source import Source, Span
@@ -17,10 +21,8 @@ from policy_engine.semantics.ast import expressions, policy
 MAX_KEPT_CHARS: Final = 8_000_000
 """Characters of items that are kept; beyond them everything is forgotten and begun anew."""
 _MODULES: Final[tuple[ModuleType, ...]] = (expressions, policy)
-_NOWHERE: Final = Source("<kept>", "")
 _new: Final = object.__new__
 _put: Final = object.__setattr__
-Node = TypeVar("Node")
 
 
 def _fields() -> dict[type, tuple[str, ...]]:
@@ -33,49 +35,81 @@ def _fields() -> dict[type, tuple[str, ...]]:
 
 
 _FIELDS: Final = _fields()
+_KINDS: Final = tuple(_FIELDS.items())
+_NUMBERS: Final = {kind: number for number, kind in enumerate(_FIELDS)}
+_SPANS: Final = frozenset(("span", "keyword_span"))
+"""The fields that hold spans; no others do (`test_remembered_items`)."""
+_PARTS: Final = frozenset((list, tuple))
+_LONGEST: Final = 1 << 16
+"""Characters: a span's start and length are kept as one number, and an item with a longer one is not kept."""
 _ATOMS: Final = frozenset((type(None), bool, int, float, str, bytes, *(
     found for found in vars(values).values() if isinstance(found, type)
 )))  # fmt: skip
 
 
-def moved(node: Node, source: Source, by: int) -> Node:
-    """A copy of a tree (or a part of one) whose spans stand in `source`, `by` characters further on."""
-    made: Node = _moved(node, source, by)
-    return made
-
-
-def _moved(node: Any, source: Source, by: int) -> Any:
+def _packed(node: Any, by: int) -> Any:
+    """A tree as what `marshal` writes: a node as a tuple that begins with its kind, a tuple as a list, spans as numbers."""
     kind = node.__class__
-    if kind is Span:
-        return Span(source, node.start + by, node.end + by)
     if kind in _ATOMS:
         return node
     if kind is tuple:
-        return tuple([_moved(part, source, by) for part in node]) if node else node
-    made = _new(kind)
+        return [_packed(part, by) for part in node]
+    made = [_NUMBERS[kind]]
     for name in _FIELDS[kind]:
-        _put(made, name, _moved(getattr(node, name), source, by))
+        part = getattr(node, name)
+        made.append(_place(part, by) if part.__class__ is Span else _packed(part, by))
+    return tuple(made)
+
+
+def _place(span: Span, by: int) -> int:
+    start, length = span.start - by, span.end - span.start
+    if start < 0 or length >= _LONGEST:
+        raise ValueError("a span that is too long, or of another text")
+    return start * _LONGEST + length
+
+
+def _unpacked(packed: Any, source: Source, by: int) -> Any:
+    kind = packed.__class__
+    if kind is list:
+        return tuple([_unpacked(part, source, by) for part in packed])
+    if kind is not tuple:
+        return packed
+    made_of, names = _KINDS[packed[0]]
+    made = _new(made_of)
+    for place, name in enumerate(names, 1):
+        part = packed[place]
+        if name in _SPANS:
+            start = by + part // _LONGEST
+            part = Span(source, start, start + part % _LONGEST)
+        elif part.__class__ in _PARTS:
+            part = _unpacked(part, source, by)
+        _put(made, name, part)
     return made
 
 
 class Remembered:
-    """Trees by their text. `key` holds all that the tree depends on beside its place."""
+    """Trees by their text. `key` = texts, the last one alone with NULs: all that a tree depends on beside its place."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._kept: dict[bytes, bytes] = {}
         self._chars = 0
 
-    def recall(self, key: tuple[Any, ...], span: Span) -> Any | None:
+    def recall(self, key: Sequence[str], span: Span) -> Any | None:
         """The tree of a text that was parsed before, as it stands at `span`."""
-        kept = self._kept.get(key)
-        return None if kept is None else _moved(kept, span.source, span.start)
+        kept = self._kept.get(_digest(key))
+        return None if kept is None else _unpacked(marshal.loads(kept), span.source, span.start)
 
-    def keep(self, key: tuple[Any, ...], node: Any, span: Span) -> None:
+    def keep(self, key: Sequence[str], node: Any, span: Span) -> None:
         """Remember a tree that was parsed at `span` without a finding. What cannot be moved is not kept."""
         self._chars += span.end - span.start
         if self._chars > MAX_KEPT_CHARS:
             self._kept, self._chars = {}, span.end - span.start
         try:
-            self._kept[key] = _moved(node, _NOWHERE, -span.start)
-        except KeyError:  # a kind of node that nobody listed
+            self._kept[_digest(key)] = marshal.dumps(_packed(node, span.start))
+        except (KeyError, ValueError):  # a kind of node that nobody listed, a literal that `marshal` does not know
             return
+
+
+def _digest(key: Sequence[str]) -> bytes:
+    """Stands for the texts: they are many times longer, and would be all that holds on to what they were cut from."""
+    return blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -73,8 +73,16 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Remembered()
     for number in range(40):
         parsed(monkeypatch, f"policy p\nallow r{number} on shop.pay when args.n > {number}\n", memory)
-        assert sum(len(key[2]) for key in memory._kept) <= 300
-    assert {id(node.span.source) for node in memory._kept.values()} == {id(remembering._NOWHERE)}
+        assert memory._chars <= 300
+        assert len(memory._kept) <= 12
+    assert {(type(key), type(kept)) for key, kept in memory._kept.items()} == {(bytes, bytes)}
+
+
+def test_each_span_of_a_tree_is_kept_where_spans_are_looked_for() -> None:
+    """A field that holds a span is one of those that are moved, and one of those holds nothing else."""
+    for kind in remembering._FIELDS:
+        for field in fields(kind):
+            assert ("Span" in str(field.type)) == (field.name in remembering._SPANS), (kind, field.name)
 
 
 def test_a_changed_schema_file_is_read_again() -> None:
