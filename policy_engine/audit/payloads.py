@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal as OneOf
 
@@ -51,6 +52,12 @@ class Salts:
 SALTS: Final = Salts()
 
 
+@lru_cache(maxsize=256)
+def _named(name: str) -> bytes:
+    """The beginning of a payload's part of the bytes."""
+    return written(name) + b":["
+
+
 def kept(
     payloads: Mapping[str, Any], keeping: Keeping, withheld: frozenset[str]
 ) -> tuple[dict[str, Any], bytes | None]:
@@ -73,7 +80,8 @@ def kept(
             said[name] = promise
         else:
             said[name] = [promise, how] if how == "masked" else [promise, how, sha256(salt).hexdigest()]
-        beside.append(b'%b:["%b"%b]' % (written(name), salt, b"" if how == "digest" else b"," + raw))
+        key = _named(name)
+        beside.append(b'%b"%b"]' % (key, salt) if how == "digest" else b'%b"%b",%b]' % (key, salt, raw))
     return said, b"{%b}" % b",".join(beside) if beside else None
 
 

@@ -44,20 +44,26 @@ threading.Event().wait()
 
 @pytest.mark.slow
 def test_no_acknowledged_record_is_lost_by_a_kill(tmp_path: Path) -> None:
-    """Three threads of one process, killed with SIGKILL again and again, on one file: all that they printed is there."""
+    """Two processes of three threads each, killed with SIGKILL again and again, on one file: all that they printed is there."""
     path = tmp_path / "state.db"
     draw = random.Random(4711)
     acknowledged: list[str] = []
     for _ in range(ROUNDS):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], cwd=ROOT, stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        first = child.stdout.readline()
+        command = [sys.executable, "-c", CHILD, str(path)]
+        children = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
+        told = b""
+        for child in children:
+            assert child.stdout is not None
+            told += child.stdout.readline()
         time.sleep(draw.uniform(0.0, 0.05))
-        child.send_signal(signal.SIGKILL)
-        rest = child.stdout.read()
-        child.wait()
-        told = (first + rest).decode().split("\n")
-        acknowledged.extend(told[:-1])  # what stands behind the last line break was cut off
+        for child in children:
+            child.send_signal(signal.SIGKILL)
+        for child in children:
+            assert child.stdout is not None
+            whole = child.stdout.read()
+            told += whole[: whole.rfind(b"\n") + 1]  # what stands behind the last line break was cut off
+            child.wait()
+        acknowledged.extend(told.decode().split())
     database = Database(path)
     ledger = SqliteLedger(database)
     report = verified_ledger(ledger)
