@@ -232,3 +232,27 @@ def test_a_fork_within_a_transaction_harms_nobody(database: Database) -> None:
         assert _in_a_fork(database, "b") == 1
     _add(database, "c")
     assert _words(database) == ["a", "c"]
+
+
+def test_forks_while_another_thread_writes(database: Database) -> None:
+    """Each child reads and writes at once, and of the parent's transactions none is lost or halved."""
+    stop, written = threading.Event(), []
+
+    def write_on() -> None:
+        while not stop.is_set():
+            with database.write() as connection:
+                for half in "ab":
+                    connection.execute("INSERT INTO words VALUES (?)", (f"parent {len(written)} {half}",))
+            written.append(1)
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        assert [_in_a_fork(database, f"child {number}") for number in range(10)] == [0] * 10
+    finally:
+        stop.set()
+        writer.join()
+    words = _words(database)
+    assert len(words) == 2 * len(written) + 10
+    with database.read() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
