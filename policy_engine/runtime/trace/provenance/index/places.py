@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 from typing import Any, Final, TypeAlias
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
-from policy_engine.runtime.trace.calls import CallRecord
+from policy_engine.runtime.trace.calls import CallRecord, InputRecord
 from policy_engine.runtime.trace.log import Entry
 from policy_engine.runtime.trace.provenance.dates import DIGITS, date_value
 from policy_engine.runtime.trace.provenance.index.lexicon import GAP, Lexicon
@@ -87,7 +87,8 @@ class PlaceIndex:
         self._steps: list[Step] = []
         self._entries: list[Entry] = []
         self._starts: list[int] = []
-        self._coming: list[tuple[Any, int]] = []
+        self._coming: list[Any] = []
+        self._coming_kinds: list[int] = []
         self._labels: Labels | None = None
         self._kind = _VOUCHES_NOT
         self._source = ""
@@ -96,7 +97,7 @@ class PlaceIndex:
     def add(self, entry: Entry) -> None:
         """Note the leaves of a record; raises `EvaluationError` when there are too many."""
         record, walk = entry.record, self._walk
-        self._coming = []
+        self._coming, self._coming_kinds = [], []
         self._labels = None
         first = len(self._steps)
         if not isinstance(record, CallRecord):
@@ -113,11 +114,13 @@ class PlaceIndex:
         self._entries.append(entry)
         self._starts.append(first)
         self._note(first, entry.number)
+        self._coming, self._coming_kinds = [], []
 
     def _visit(self, value: Any, above: int, last: Step, labels: Labels) -> None:
         if labels is not self._labels:
             self._labels, self._kind = labels, self._kind_of(labels)
-        self._coming.append((value, self._kind))
+        self._coming.append(value)
+        self._coming_kinds.append(self._kind)
         self._containers.append(above)
         self._steps.append(last)
 
@@ -125,10 +128,10 @@ class PlaceIndex:
         texts, values, coming = self.texts, self._values, self._coming
         known = texts.known
         before = len(texts.texts)
-        fresh = [text for text in dict.fromkeys([value for value, _ in coming if isinstance(value, str)]) if text not in known]
+        fresh = [text for text in dict.fromkeys([value for value in coming if isinstance(value, str)]) if text not in known]
         tokens = texts.add(fresh) if fresh else []
         vouching: dict[int, list[int]] = {}
-        for leaf, (value, kind) in enumerate(coming, first):
+        for leaf, value, kind in zip(count(first), coming, self._coming_kinds, strict=False):
             if isinstance(value, str):
                 number = known[value]
                 if self._text_leaves.add(number, leaf, kind, now):
@@ -157,7 +160,8 @@ class PlaceIndex:
     def seen(self, value: Any, length: int) -> list[tuple[int, Entry]]:
         """The leaves of a moment where a single value stands, alone or among the tokens of one, with their entries."""
         if isinstance(value, str):
-            return self._visible(self._text_leaves, self._texts_with(value), length)
+            numbers = self._texts_with(value)
+            return self._visible(self._text_leaves, numbers, length) if numbers else []
         return [one for leaves, numbers in self._holding(value) for one in self._visible(leaves, numbers, length)]
 
     def _visible(self, leaves: Leaves, numbers: Sequence[int], length: int) -> list[tuple[int, Entry]]:
@@ -190,10 +194,10 @@ class PlaceIndex:
         """The record that `origins` gives."""
         record = entry.record
         path = self._walk.path(self._containers[leaf], self._steps[leaf])
-        if isinstance(record, CallRecord):
-            source = "result" if record.outcome == "returned" else "error"
-            return {"source": source, "tool": record.tool, "path": path, "call": record.id}
-        return {"source": "input" if record.own_words is None else "user", "tool": "", "path": path, "call": ""}
+        if isinstance(record, InputRecord):
+            return {"source": "input" if record.own_words is None else "user", "tool": "", "path": path, "call": ""}
+        source = "result" if record.outcome == "returned" else "error"
+        return {"source": source, "tool": record.tool, "path": path, "call": record.id}
 
     def _holding(self, value: Any) -> list[tuple[Leaves, Sequence[int]]]:
         """The values, and the texts, that are the single value or hold it."""
@@ -212,6 +216,8 @@ class PlaceIndex:
 
     def _texts_with(self, value: str) -> Sequence[int]:
         """The texts that are the value, or have it among their tokens."""
+        if self.texts.is_token(value):
+            return self.texts.with_identifier(value)
         bare = value.strip()
         if bare[:1] in DIGITS and (moment := date_value(value)) is not None:
             return self._and_itself(value, self.texts.with_day(moment[0], exactly=True))

@@ -7,20 +7,21 @@ compared word for word. What stands behind a frequent word is sorted when somebo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 from operator import contains
 from typing import Final, TypeAlias, TypeVar
 
 from policy_engine.base.errors import EvaluationError
-from policy_engine.runtime.trace.provenance.dates import Date, dates_of_long
+from policy_engine.runtime.trace.provenance.dates import DIGITS, Date, dates_of_long
 from policy_engine.runtime.trace.provenance.index.lexicon import BREAK, END, GAP, Lexicon
 
 MAX_INDEXED_CHARS: Final = 16_000_000
 """Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
 _FEW: Final = 32
 """The places of a word that are gone through; of more, those with a certain neighbour are kept."""
+_BEGINNING: Final = 8
 _Key = TypeVar("_Key", bound=Hashable)
 
 Numbers: TypeAlias = int | list[int]
@@ -35,6 +36,7 @@ class TextIndex:
         self.texts: list[str] = []
         self.marked: list[Collection[str]] = []
         self._lexicon = lexicon
+        self._forms = lexicon.forms
         self._chars = 0
         self._tokens: dict[str, Numbers] = {}
         self._days: dict[Date, Numbers] = {}
@@ -85,12 +87,17 @@ class TextIndex:
         self.known[text] = number
 
     # ------------------------------------------------------------------ looking up: exact
+    def is_token(self, value: str) -> bool:
+        """Whether a value is certainly a token with an identifier in it, and no date: that spares looking at it."""
+        return value in self._tokens and value[0] not in DIGITS and value.isascii()
+
     def with_identifier(self, bare: str) -> Sequence[int]:
         """The texts with this token, character for character."""
-        others = self._lexicon.forms.get(bare)
-        if others is None:
-            return listed(self._tokens.get(bare))
-        return self._with_any([bare, others] if isinstance(others, str) else [bare, *others])
+        if bare in self._forms:
+            others = self._forms[bare]
+            return self._with_any([bare, others] if isinstance(others, str) else [bare, *others])
+        numbers = self._tokens.get(bare, ())
+        return (numbers,) if isinstance(numbers, int) else numbers
 
     def with_number(self, value: Decimal) -> Sequence[int]:
         """The texts in which this number stands as a token."""
@@ -137,7 +144,7 @@ class TextIndex:
         wanted: list[Sequence[str]] = []
         rarest: list[int] | None = None
         offset = 0
-        for word in self._lexicon.words_of(value.split()):
+        for word in self._lexicon.words_of(_tokens_of(value)):
             # What ends a sentence in the value may stand inside one; the other way round only as the last word.
             here = (word, word[:-1]) if word[-1] == END else (word, word + END)
             if wanted:
@@ -182,6 +189,14 @@ class TextIndex:
             behind.setdefault(stream[place + 1], []).append(place)
         count[0] = len(places)
         return behind
+
+
+def _tokens_of(value: str) -> Iterator[str]:
+    """The tokens of a value: few at first, because most long values are told from all texts by their beginning."""
+    first = value.split(None, _BEGINNING)
+    yield from first[:_BEGINNING]
+    for rest in first[_BEGINNING:]:
+        yield from rest.split()
 
 
 def note(postings: dict[_Key, Numbers], key: _Key, held: Numbers, number: int) -> None:

@@ -81,10 +81,11 @@ class Walk:
 
     def path(self, above: int, last: Step) -> str:
         """How the path of what stands there is written."""
-        if above == ROOT:
+        if above in self._paths:
+            around = self._paths[above]
+        elif above == ROOT:
             return str(last)
-        around = self._paths.get(above)
-        if around is None:
+        else:
             around = self._paths[above] = self.path(self._above[above], self._steps[above])
         return f"{around}[{last}]" if isinstance(last, int) else around + step(last)[0]
 

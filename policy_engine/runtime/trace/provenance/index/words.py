@@ -191,6 +191,8 @@ class ProvenanceIndex:
         return value is None or self._mentioned(value, length)
 
     def _text_mentioned(self, value: str, length: int) -> bool:
+        if self._said.is_token(value):
+            return self._any(self._said.with_identifier(value), length)
         bare = value.strip()
         if bare[:1] in DIGITS:
             if is_ambiguous(bare):
@@ -200,7 +202,7 @@ class ProvenanceIndex:
                 return self._names(*moment, length)
         texts = self._said
         numbers = texts.with_identifier(bare) if is_identifier(bare) else texts.with_words(value)
-        return bool(numbers) and self._said_at[numbers[0]] < length
+        return self._any(numbers, length)
 
     def _mentioned(self, value: Any, length: int) -> bool:
         texts = self._said
@@ -238,7 +240,7 @@ class ProvenanceIndex:
         places = self._places
         seen = places.kinds_seen(value, length)
         related = seen
-        if isinstance(value, str) and len(value.split()) > 1:
+        if isinstance(value, str) and len(value.split(None, 1)) > 1:
             suspect = Suspect(value, self._lexicon)
             much = places.suspicions.sharing_much(suspect, length) - seen
             if not seen and all(places.kinds[kind][2] for kind in much):
@@ -254,7 +256,10 @@ class ProvenanceIndex:
         return {label for kind in related for label in kinds[kind][0]} - cleared
 
     def _pointed_part(self, value: Any, length: int) -> bool:
-        return any(self._points(entry, length) for _, entry in self._places.seen(value, length))
+        seen = self._places.seen(value, length)
+        if len(seen) == 1:
+            return self._points(seen[0][1], length)
+        return any(self._points(entry, length) for _, entry in seen)
 
     def _carried_part(self, value: Any, length: int) -> bool:
         arguments = self._arguments
