@@ -58,9 +58,10 @@ def records(size: int) -> str:
 
 
 def begun() -> Run:
-    """A run in which somebody has asked, so that results are noted as they come."""
+    """A run in which every word was asked, so that results are noted as they come, for all of them."""
     run = Run(clock=lambda: Timestamp(0), input="pay the invoice of Bob, 1,200 EUR, by May 15th")
-    run.snapshot().said("Bob")
+    for word in ("said", "origins", "labels", "pointed", "coverage", "carried"):
+        _asked(word, "the invoice of Bob", run.snapshot())
     return run
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from policy_engine.base.limits import MAX_SCANNED_CALLS
 from policy_engine.cli import terminal
 from policy_engine.cli.exits import stop
 from policy_engine.cli.options import Format, FormatOption, ParamOption, UnderOption, params_from
@@ -40,12 +41,15 @@ _KEPT = {
     "exists": "whether there is one", "uniform": "whether all have one value", "count": "how many there are",
     "last": "the last one", "reduce": "what their values come to",
 }  # fmt: skip
+_PROVENANCE: Final = frozenset(("said", "origins", "labels", "pointed", "coverage", "carried"))
+_UNFINDABLE: Final = "nothing it tests can be looked up"
+_TOO_FEW: Final = "so few rules need no index"
 
 
 @dataclass
 class RulePlan:
-    """How one rule is evaluated. `access` = what finds it; `folded` and `scanned` tell about the history it reads; `demands` =
-    what a limit, timeout, retry or breaker asks of a mediator."""
+    """How one rule is evaluated. `access` = what finds it; `folded` and `scanned` tell about the history it reads; `values` =
+    its words about where values came from; `demands` = what a limit, timeout, retry or breaker asks of a mediator."""
 
     rule: str
     kind: str
@@ -55,6 +59,7 @@ class RulePlan:
     demands: str | None = None
     folded: list[dict[str, Any]] = field(default_factory=list)
     scanned: list[dict[str, str]] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
 
 
 def plan(
@@ -67,7 +72,7 @@ def plan(
     """Show how rules are evaluated, for one tool or all.
 
     For each rule: what finds it among the others, the state kept per call from which its questions about history are
-    answered, and what has to be gone through at every decision instead, and why.
+    answered, what has to be gone through at every decision instead, and why, and what it asks about where values came from.
 
     \b
     Examples:
@@ -98,8 +103,9 @@ def _rules(policy: CompiledPolicy, plan: ToolPlan | EventPlan) -> Iterator[RuleP
         sections.append(("errors", plan.errors))
     for phase, section in sections:
         access = _access(policy, section)
+        unfound = f"tested at every decision: {_UNFINDABLE if access else _TOO_FEW}"
         for number, (rule, condition) in enumerate(zip(section.rules, section.batch.conditions, strict=True)):
-            made = RulePlan(rule.id, rule.kind, phase, str(rule.span), access.get(number, "tested at every decision"))
+            made = RulePlan(rule.id, rule.kind, phase, str(rule.span), access.get(number, unfound))
             if isinstance(condition, Literal):
                 made.access = "always holds" if condition.value is True else "never holds"
             made.demands = demand_of(rule.execution)
@@ -108,6 +114,8 @@ def _rules(policy: CompiledPolicy, plan: ToolPlan | EventPlan) -> Iterator[RuleP
             made.scanned = [
                 {"text": _line(node.span.text), "why": reasons[node.span]} for node in _nodes(condition) if node.span in reasons
             ]
+            words = {node.function for node in _nodes(condition) if isinstance(node, Call)}
+            made.values = sorted(words.intersection(_PROVENANCE))
             yield made
 
 
@@ -182,7 +190,12 @@ def _show(name: str, rules: list[RulePlan]) -> None:
             terminal.say(terminal.styled("dim", f"             {told['keeps']}; a decision reads {told['reads']}"))
         for scan in one.scanned:
             terminal.say(terminal.safe(f"    scanned: {scan['text']}"))
-            terminal.say(terminal.styled("dim", terminal.safe(f"             {scan['why']}")))
+            terminal.say(terminal.styled("dim", terminal.safe(f"             because {scan['why']}")))
+            bound = f"             at every decision; with more than {MAX_SCANNED_CALLS:,} calls in the run it is an error"
+            terminal.say(terminal.styled("dim", bound))
+        if one.values:
+            terminal.say(f"    values:  {', '.join(one.values)}")
+            terminal.say(terminal.styled("dim", "             looked up in what was noted once of each result"))
     if not rules:
         terminal.say("  no rule is about it")
 

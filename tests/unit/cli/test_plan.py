@@ -37,6 +37,23 @@ def test_folded_state_and_scans_are_told_rule_by_rule(policy: Policy, written: P
     assert "a test is neither of the call alone" in text and "whether one came since another" in text
 
 
+def test_a_scan_names_its_bound_and_a_rule_why_nothing_finds_it(policy: Policy, written: Path) -> None:
+    """Who reads that a rule is tested each time, or scans, reads what that means."""
+    text = policy("plan", str(written), "t.pay").stdout
+    assert "with more than 10,000 calls in the run it is an error" in text
+    assert "access:  tested at every decision: so few rules need no index" in text
+
+
+def test_words_about_where_values_came_from_are_told(policy: Policy, tmp_path: Path) -> None:
+    """A rule lists the words it asks, in the text and for programs; a rule without any lists none."""
+    odd = 'deny odd on t.pay when !said(args.to) && "untrusted" in labels(args.to)'
+    (tmp_path / "p.policy").write_text(f"policy p\nlabels untrusted\nallow all on t.pay\n{odd}\n")
+    text = policy("plan", str(tmp_path / "p.policy"), "t.pay").stdout
+    assert "values:  labels, said" in text and text.count("values:") == 1
+    data = json.loads(policy("plan", str(tmp_path / "p.policy"), "--format", "json").stdout)
+    assert {one["rule"]: one["values"] for one in data["t.pay"]} == {"p/all": [], "p/odd": ["labels", "said"]}
+
+
 def test_json_says_the_same(policy: Policy, written: Path) -> None:
     """Programs get access, folded state and scans of every tool."""
     data = json.loads(policy("plan", str(written), "--format", "json").stdout)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Hashable, Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Literal as OneOf, TypeAlias, TypeVar
 
 from policy_engine.runtime.trace.provenance.dates import may_date
 from policy_engine.runtime.trace.provenance.text import (
@@ -63,6 +63,21 @@ class Words(dict[str, tuple[str, ...]]):
         return self._lexicon.learn(token)
 
 
+class _Asked(dict[str, tuple[str, ...]]):
+    """One of the parts of each token that questions brought; forgets when there are too many."""
+
+    def __init__(self, part: OneOf[0, 1, 2]) -> None:
+        self._part = part
+
+    def __missing__(self, token: str) -> tuple[str, ...]:
+        part = taken_apart(token)[self._part]
+        if len(token) <= _LONGEST_ASKED:
+            if len(self) >= _MOST_ASKED:
+                self.clear()
+            self[token] = part
+        return part
+
+
 class Lexicon:
     """What is known of each token: `words` (which learns), and then `loose`; `alike` of those that hold identifiers.
 
@@ -78,7 +93,9 @@ class Lexicon:
         self.dated: set[str] = set()
         self.forms: dict[str, str | list[str]] = {}
         self.numbers: dict[Decimal, str | list[str]] = {}
-        self._asked: dict[str, Parts] = {}
+        self._asked_words = _Asked(0)
+        self._asked_loose = _Asked(1)
+        self._asked_alike = _Asked(2)
 
     def learn(self, token: str) -> tuple[str, ...]:
         """Remember a token; gives its words."""
@@ -103,30 +120,15 @@ class Lexicon:
     # ------------------------------------------------------------------ for the values of questions
     def words_of(self, tokens: Iterable[str]) -> Iterator[str]:
         """The words of tokens that need not be known, one after another as they are asked for."""
-        get, parts = self.words.get, self._parts
-        return chain.from_iterable(get(token) or parts(token)[0] for token in tokens)
+        return chain.from_iterable(map(self._asked_words.__getitem__, tokens))
 
     def loose_of(self, tokens: Iterable[str]) -> list[str]:
         """The words for suspicion of such tokens."""
-        try:  # often all are known
-            return list(chain.from_iterable(map(self.loose.__getitem__, tokens)))
-        except KeyError:
-            get, parts = self.loose.get, self._parts
-            return list(chain.from_iterable([get(token) or parts(token)[1] for token in tokens]))
+        return list(chain.from_iterable(map(self._asked_loose.__getitem__, tokens)))
 
-    def alike_of(self, token: str) -> tuple[str, ...]:
-        """The identifiers for suspicion of such a token."""
-        return self.alike.get(token, ()) if token in self.words else self._parts(token)[2]
-
-    def _parts(self, token: str) -> Parts:
-        parts = self._asked.get(token)
-        if parts is None:
-            parts = taken_apart(token)
-            if len(token) <= _LONGEST_ASKED:
-                if len(self._asked) >= _MOST_ASKED:
-                    self._asked.clear()
-                self._asked[token] = parts
-        return parts
+    def alike_of(self, tokens: Iterable[str]) -> list[str]:
+        """The identifiers for suspicion of such tokens."""
+        return list(chain.from_iterable(map(self._asked_alike.__getitem__, tokens)))
 
 
 def taken_apart(token: str) -> Parts:

@@ -183,7 +183,8 @@ class PlaceIndex:
         """The kinds of those leaves, as far as they vouch for what they hold."""
         found: set[int] = set()
         if isinstance(value, str):
-            self._text_leaves.kinds_at(self._texts_with(value), length, found)
+            if numbers := self._texts_with(value):
+                self._text_leaves.kinds_at(numbers, length, found)
         else:
             for leaves, numbers in self._holding(value):
                 leaves.kinds_at(numbers, length, found)

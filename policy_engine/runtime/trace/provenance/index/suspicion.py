@@ -26,7 +26,7 @@ class Suspect:
         marked = [token for token in tokens if not token.isalpha()]
         if not value.isascii():
             marked = tokens
-        self.identifiers = [form for token in marked for form in lexicon.alike_of(token)]
+        self.identifiers = lexicon.alike_of(marked)
 
     @cached_property
     def runs(self) -> list[int]:

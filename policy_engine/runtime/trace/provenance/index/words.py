@@ -110,7 +110,7 @@ class ProvenanceIndex:
             if isinstance(value, str):
                 seen = places.seen(value, length) if value else []
                 if len(seen) < 2:
-                    return [places.origin(leaf, entry) for leaf, entry in seen]
+                    return [places.origin(*seen[0])] if seen else []
             found: dict[int, Entry] = {}
             for part in parts_of_value(value):
                 seen = places.seen(part, length)
@@ -257,8 +257,8 @@ class ProvenanceIndex:
 
     def _pointed_part(self, value: Any, length: int) -> bool:
         seen = self._places.seen(value, length)
-        if len(seen) == 1:
-            return self._points(seen[0][1], length)
+        if len(seen) < 2:
+            return bool(seen) and self._points(seen[0][1], length)
         return any(self._points(entry, length) for _, entry in seen)
 
     def _carried_part(self, value: Any, length: int) -> bool:
