@@ -6,6 +6,7 @@ to, so that every earlier moment of the run can still be asked about. Thread-saf
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
@@ -53,6 +54,16 @@ class ProvenanceIndex:
             self._note()
 
     def _note(self) -> None:
+        # What is noted stays: looking for garbage among it, again and again while it grows, would find none.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self._note_entries()
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _note_entries(self) -> None:
         entries = self._log.entries
         while self._noted < len(entries) and self._fault is None:
             try:
