@@ -113,11 +113,7 @@ class Mediator:
 
     def _bound(self, policy: Policy) -> Policy:
         """The policy, keeping its histories where everything else is kept."""
-        if not policy.compiled.histories:
-            return policy
-        if self._stores.history is None:
-            raise ValueError("this store keeps no calls across runs, and the policy declares a `history`")
-        return policy.kept_in(self._stores.history)
+        return policy.kept_in(self._stores.history) if policy.compiled.histories else policy
 
     @property
     def policy(self) -> Policy:
@@ -148,6 +144,7 @@ class Mediator:
         context: Mapping[str, Any] | None = None,
         id: str | None = None,
         task: str | None = None,
+        resume: bool = False,
         attended: bool = True,
         within: timedelta | None = None,
         conversation: str | None = None,
@@ -161,12 +158,15 @@ class Mediator:
         `conversation` is the host's name of what this run is a part of: limits per run count over all runs of it. `past` is what
         happened in it before: `@input` events, and calls (a request and what came of it). Rules read it; nothing else
         follows from it.
+
+        `resume=True` goes on with run `id` of the same principal where another process left it: with its history, its time and
+        the calls it knows; entering it raises `NotResumable` where the log does not tell enough.
         """
         start = Start(
-            principal=principal, agent=agent, input=input, context=context, id=id, task=task, attended=attended, within=within,
-            conversation=conversation, past=tuple(past),
+            principal=principal, agent=agent, input=input, context=context, id=id, task=task, resume=resume, attended=attended,
+            within=within, conversation=conversation, past=tuple(past),
         )  # fmt: skip
-        return RunHandle(self._world, self._drivers, start)
+        return RunHandle(self._world, self._drivers, start, ledger=self._stores.ledger)
 
     def reload(self, policy: Policy | Paths, **options: Any) -> Policy:
         """Put another version in force for calls that begin from now on; `options` are those of `load`.

@@ -64,6 +64,16 @@ class Replay:
         again = self._policy(digest) if digest else ""
         return isinstance(again, Again) and bool(again.policy.compiled.histories)
 
+    def whole(self, again: Again) -> Run:
+        """The run with all that its records tell, as a run of this policy. Raises `Inexact`."""
+        self._begin(again)
+        for change in self._changes:
+            self._apply(again, change)
+        if self._lost is not None:
+            raise Inexact(self._lost)
+        assert self._run is not None
+        return self._run
+
     def decide(self, entry: Entry) -> tuple[Decision | None, str]:
         """The decision of a record made again (None where there was none to make), and a note. Raises `Inexact`."""
         if entry.kind not in DECIDED:

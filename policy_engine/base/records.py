@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Any, Literal as OneOf, NotRequired, TypeAlias, TypedDict
 
 RecordKind: TypeAlias = OneOf[
-    "run.begun", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode", "reload",
-    "policy", "erased", "checkpoint",
+    "run.begun", "run.resumed", "run.ended", "decision", "outcome", "event", "plan", "ask", "answer", "breaker", "leak", "mode",
+    "reload", "policy", "erased", "checkpoint",
 ]
 Cause: TypeAlias = OneOf[
     "policy", "limit", "instead", "breaker", "deadline", "busy", "identity", "delegation", "ended", "store", "engine"
@@ -46,15 +46,24 @@ class RunBegun(TypedDict):
     started: NotRequired[int]
 
 
+class RunResumed(TypedDict):
+    """Another process goes on with a run, under the policy in force; its history had `seen` entries."""
+
+    policy: str
+    mode: OneOf["enforce", "observe"]
+    seen: int
+
+
 class RunEnded(TypedDict):
     """`completed`: an answer was given and passed, and the host did not say otherwise. `parent` as in `RunBegun`: a task is a
-    run without one."""
+    run without one. `resumed`: the same run ended before, in another process, and was not completed then."""
 
     completed: bool
     cause: str | None
     calls: int
     duration: int
     parent: NotRequired[str | None]
+    resumed: NotRequired[bool]
 
 
 class DecisionBody(TypedDict):

@@ -87,6 +87,12 @@ class Policy:
             self._core.policy, self._clock, records=self._records, history=history, provider=self._provider
         )
 
+    def timed(self, clock: Callable[[], Timestamp]) -> Policy:
+        """The same policy on another clock; its histories across runs stay the same."""
+        other = Policy(self._core.policy, clock, records=self._records, provider=self._provider)
+        other._histories, other._core.folds.history = self._histories, self._core.folds.history
+        return other
+
     @property
     def mediated(self) -> bool:
         """Whether some rule is a limit, timeout, retry or breaker: deciding alone does not keep those, a `Mediator` does."""

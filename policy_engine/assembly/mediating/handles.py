@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from policy_engine.assembly.mediating.async_driver import AsyncDriver
 from policy_engine.assembly.mediating.bounding import CheckHangs
+from policy_engine.assembly.mediating.resuming import resumed
 from policy_engine.assembly.mediating.sync_driver import SyncDriver
 from policy_engine.base.refusals import Denied
 from policy_engine.base.request import Agent, Request
@@ -23,6 +24,7 @@ from policy_engine.runtime.mediation.lifecycle import Delegation, Start, begin, 
 from policy_engine.runtime.mediation.pipeline import mediate
 from policy_engine.runtime.mediation.runs import MediatedRun
 from policy_engine.runtime.mediation.world import World
+from policy_engine.runtime.ports.ledger import Ledger
 
 T = TypeVar("T")
 _HANGS = "this could not be decided in its time, so it is refused; try again later"
@@ -39,7 +41,12 @@ class Drivers:
 class RunHandle:
     """A run that has not begun: enter it with `with` or `async with`."""
 
-    def __init__(self, world: World, drivers: Drivers, start: Start, delegation: Delegation | None = None) -> None:
+    def __init__(
+        self, world: World, drivers: Drivers, start: Start, delegation: Delegation | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:  # fmt: skip
+        """`ledger` is where a run that is resumed finds what it was."""
+        self._ledger = ledger
         self._world = world
         self._drivers = drivers
         self._start = start if delegation is None else delegation.start
@@ -49,12 +56,15 @@ class RunHandle:
     def _opened(self) -> MediatedRun:
         if self._entered is not None:
             raise RuntimeError("a run is entered once; ask the mediator for another")
+        if self._start.resume and self._ledger is not None:
+            return resumed(self._world, self._ledger, self._start)
         return opened(self._world, self._start) if self._run is None else self._run
 
     def __enter__(self) -> SyncRun:
         run = SyncRun(self._opened(), self._drivers)
         self._entered = run
-        run._drive(begin(run._run, self._start))
+        if not run._run.resumed:
+            run._drive(begin(run._run, self._start))
         return run
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
@@ -64,7 +74,8 @@ class RunHandle:
     async def __aenter__(self) -> AsyncRun:
         run = AsyncRun(self._opened(), self._drivers)
         self._entered = run
-        await run._drive(begin(run._run, self._start))
+        if not run._run.resumed:
+            await run._drive(begin(run._run, self._start))
         return run
 
     async def __aexit__(

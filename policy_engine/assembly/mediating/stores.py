@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal as OneOf
+from typing import Any, Final, Literal as OneOf
 
+from policy_engine.audit.encoding import encoded, from_json, parsed
 from policy_engine.runtime.ports.approvals import ApprovalStore
 from policy_engine.runtime.ports.counters import CounterStore
 from policy_engine.runtime.ports.history import HistoryStore
@@ -17,6 +18,7 @@ from policy_engine.stores.memory.ledger import MemoryLedger
 from policy_engine.stores.sqlite.approvals import SqliteApprovals
 from policy_engine.stores.sqlite.counters import SqliteCounters
 from policy_engine.stores.sqlite.database import Database
+from policy_engine.stores.sqlite.history import SqliteHistory
 from policy_engine.stores.sqlite.ledger import SqliteLedger
 
 _SQLITE: Final = "sqlite:///"
@@ -29,9 +31,14 @@ class Stores:
     counters: CounterStore
     approvals: ApprovalStore
     ledger: Ledger
-    history: HistoryStore | None
+    history: HistoryStore
     blocking: bool
     close: Callable[[], None]
+
+
+def read_again(data: bytes) -> Any:
+    """An engine value, from the bytes it was written as."""
+    return from_json(parsed(data))
 
 
 def opened(url: str, *, durability: OneOf["process", "fsync"] = "process") -> Stores:
@@ -46,5 +53,6 @@ def opened(url: str, *, durability: OneOf["process", "fsync"] = "process") -> St
         raise ValueError(f"a store is `memory://` or `sqlite:///state.db`, not {url!r}")
     database = Database(path, durability=durability)
     return Stores(
-        SqliteCounters(database), SqliteApprovals(database), SqliteLedger(database), None, True, database.close,
+        SqliteCounters(database), SqliteApprovals(database), SqliteLedger(database),
+        SqliteHistory(database, write=lambda value: encoded(value)[1], read=read_again), True, database.close,
     )  # fmt: skip

@@ -32,7 +32,7 @@ class Completion:
         elif record.kind == "run.begun":
             self._begun += 1
         else:
-            self._ended += 1
+            self._ended += record.body.get("resumed") is not True  # else it ended before, not completed
             if record.body.get("completed") is True:
                 self._completed += 1
             else:

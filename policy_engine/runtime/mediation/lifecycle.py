@@ -34,6 +34,7 @@ class Start:
     context: Mapping[str, Any] | None = None
     id: str | None = None
     task: str | None = None
+    resume: bool = False
     attended: bool = True
     within: timedelta | None = None
     conversation: str | None = None
@@ -67,7 +68,7 @@ def begin(run: MediatedRun, start: Start) -> Flow[None]:
     """Bound the run, record it, and decide what it was asked (`@input`). Raises `Denied` where that may not be asked."""
     world = run.world
     _bound(run, start.within)
-    agent = _fields(run.agent)
+    agent = fields_of(run.agent)
     if world.telemetry is not None:
         attributes = {"gen_ai.conversation.id": run.id, "policy.digest": world.policy.digest, "policy.mode": world.mode}
         run.span = world.telemetry.begin("invoke_agent", str(agent.get("id", "agent")), attributes)
@@ -80,7 +81,7 @@ def begin(run: MediatedRun, start: Start) -> Flow[None]:
     if run.task is not None:
         body["task"] = run.task
     payloads = {
-        "principal": _fields(run.principal), "agent": agent, "context": dict(run.context), "salt": run.salt,
+        "principal": fields_of(run.principal), "agent": agent, "context": dict(run.context), "salt": run.salt,
     }  # fmt: skip
     if start.input is not None:
         payloads["input"] = start.input
@@ -139,6 +140,8 @@ def end(run: MediatedRun, completed: bool, cause: str | None) -> None:
         "completed": completed, "cause": cause, "calls": run.made,
         "duration": run.world.clocks.monotonic() - run.begun, "parent": None if run.parent is None else run.parent.id,
     }  # fmt: skip
+    if run.resumed:
+        body["resumed"] = True
     write(run, Record("run.ended", run.world.clocks.now(), run.id, None, body, {}))
 
 
@@ -165,7 +168,7 @@ def delegated(parent: MediatedRun, agent: str, tools: Iterable[str] | None, text
     wanted = parent.only if tools is None else frozenset(tools) & (parent.only or frozenset(tools))
     passed = yield from happen(parent, "@delegate", {"agent": agent, "tools": sorted(wanted or ()), "text": text})
     text = str(passed["text"] if isinstance(passed, dict) else passed)
-    delegate = {**_told(start), "id": agent, "delegated_by": _text(_fields(parent.agent).get("id")) or ""}
+    delegate = {**_told(start), "id": agent, "delegated_by": _text(fields_of(parent.agent).get("id")) or ""}
     view = parent.history.snapshot()
     narrowed = replace(
         start, principal=parent.principal, context=parent.context, agent=delegate, input=text,
@@ -178,10 +181,11 @@ def delegated(parent: MediatedRun, agent: str, tools: Iterable[str] | None, text
 
 def _told(start: Start) -> dict[str, Any]:
     """What the host says of the sub-agent's model; who delegated is not its to say."""
-    return {name: value for name, value in _fields(start.agent).items() if name not in ("id", "delegated_by")}
+    return {name: value for name, value in fields_of(start.agent).items() if name not in ("id", "delegated_by")}
 
 
-def _fields(who: Principal | Mapping[str, Any] | str | None) -> dict[str, Any]:
+def fields_of(who: Principal | Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """A principal or agent as a record."""
     if who is None:
         return {}
     if isinstance(who, str):

@@ -59,13 +59,16 @@ def _mediated(call: Call) -> Flow[Any]:
     stages: tuple[Stage, ...] = (*BEFORE, *AFTER)
     try:
         known = call.run.calls.get(call.request.id or "") if call.named else None
-        if known is not None and known.made is not None:
+        if known is not None and (known.made is not None or known.earlier is not None):
             identify(call)
-            if known.waiting:
-                known.waiting, call = False, known.made
-                stages = AGAIN
-            else:
-                return _repeated(call, known.made)
+            if known.earlier is not None:
+                _decided_again(call)
+                return known.earlier.value
+            if not known.waiting:
+                _decided_again(call)
+                return answer(known.made)
+            known.waiting, call = False, known.made
+            stages = AGAIN
         for stage in stages:
             flow = stage(call)
             if flow is not None:
@@ -79,12 +82,11 @@ def _mediated(call: Call) -> Flow[Any]:
     return (yield from _answered(call))
 
 
-def _repeated(call: Call, made: Call) -> Any:
+def _decided_again(call: Call) -> None:
     """A call that has returned is decided again, not made again: neither counted nor noted twice."""
     decision = call.policy.decide(call.request, run=call.run.history)
     if decision.effect == "deny" and call.enforced:
         raise Refused(decision, "policy", started=True)
-    return answer(made)
 
 
 def _answered(call: Call) -> Flow[Any]:

@@ -7,12 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
-from typing import Any
+from typing import Any, Literal as OneOf
 
 from policy_engine.base.request import Agent, Principal
 from policy_engine.runtime.mediation.world import World
 from policy_engine.runtime.ports.telemetry import Span
 from policy_engine.runtime.trace.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is recorded of a call that another process let pass: it `returned` a value that the agent saw, its value is
+    `hidden`, or nobody knows what came of it."""
+
+    status: OneOf["returned", "hidden", "unknown"]
+    value: Any = None
 
 
 @dataclass(slots=True)
@@ -30,6 +39,7 @@ class KnownCall:
     busy: bool = False
     made: Any = None
     waiting: bool = False
+    earlier: Earlier | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +74,7 @@ class MediatedRun:
     made: int = 0
     """Calls that ran."""
     state: bytes = b""
+    resumed: bool = False
     open: bool = True
     answered: bool = False
     completed: bool | None = None

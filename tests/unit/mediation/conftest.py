@@ -79,23 +79,24 @@ def mediate(time: FakeTime, store: str, shop: Callable[[str], Policy], request: 
     """
 
     def make(rules: str = "", **options: Any) -> Mediator:
+        payloads = options.pop("payloads", "whole")
         made = Mediator(
             shop(rules), options.pop("store", store), clock=time.now, monotonic=time.monotonic, sleep=time.sleep,
-            async_sleep=time.async_sleep, payloads=options.pop("payloads", "whole"), **options,
+            async_sleep=time.async_sleep, payloads=payloads, **options,
         )  # fmt: skip
-        request.addfinalizer(lambda: _looked_at(made))
+        request.addfinalizer(lambda: _looked_at(made, payloads == "whole"))
         return made
 
     return make
 
 
-def _looked_at(mediator: Mediator) -> None:
+def _looked_at(mediator: Mediator, whole: bool) -> None:
     ledger = mediator.audit.ledger
     if mediator.closed:
         return
     try:
         assert verified_ledger(ledger).faults == []
-        redone = list(Redo(ledger).redo(lambda entry: True))
+        redone = [] if not whole else list(Redo(ledger).redo(lambda entry: True))
         assert [(one.entry.body, one.problem) for one in redone if one.verdict != "equal"] == []
     finally:
         mediator.close()

@@ -7,6 +7,10 @@ from policy_engine.runtime.mediation.digests import bytes_of
 from policy_engine.runtime.mediation.runs import KnownCall
 
 _TWICE = "a call of this id was made before, with other arguments; give each call an id of its own"
+_MADE = {
+    "hidden": "this call was made before this run was resumed, and its result cannot be shown again",
+    "unknown": "this call may have been made before this run was resumed; nobody knows what came of it",
+}
 _RUNNING = "this call is already running; wait for its result"
 
 
@@ -21,6 +25,8 @@ def identify(call: Call) -> None:
         if known is None:
             known = run.calls[request.id] = KnownCall(call.digest, call.name, f"{call.name}@{call.world.clocks.new_id()}")
         problem = _TWICE if known.digest != call.digest else _RUNNING if known.busy else None
+        if problem is None and known.earlier is not None:
+            problem = _MADE.get(known.earlier.status)
         if problem is None:
             known.busy = True
     if problem is not None:
