@@ -16,15 +16,20 @@ type checkers read the same names in `__init__.pyi`.
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agent", "Approval", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied", "Diagnostic",
-    "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory", "MisfitError", "NotRun",
-    "Obligation", "Outcome", "Pending", "Policy", "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError",
-    "Run", "Suspended", "Timeout", "ToolSchema", "Window", "check", "load", "loads", "message_of",
+    "Agent", "Approval", "Approvers", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied",
+    "Diagnostic", "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory",
+    "MisfitError", "NotAuthorised", "NotResumable", "NotRun", "Obligation", "Outcome", "Pending", "Policy",
+    "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Stores", "Suspended", "Switch",
+    "Timeout", "ToolSchema", "Webhook", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip
 
 _HOMES = {
     "policy_engine.assembly.host_functions": ("HostFunction",),
     "policy_engine.assembly.loading": ("check", "load", "loads"),
+    "policy_engine.assembly.approvers": ("Approvers",),
+    "policy_engine.assembly.mediating.modes": ("NotAuthorised", "Switch"),
+    "policy_engine.assembly.mediating.resuming": ("NotResumable",),
+    "policy_engine.assembly.mediating.stores": ("Stores",),
     "policy_engine.assembly.mediator": ("Mediator",),
     "policy_engine.base.decision": (
         "Ask", "Decision", "Degradation", "Label", "Obligation", "Recorded", "Reserve", "RuleError", "Timeout", "Window",
@@ -36,6 +41,7 @@ _HOMES = {
     "policy_engine.base.request": ("Agent", "Approval", "Event", "Outcome", "Principal", "Request"),
     "policy_engine.base.wording": ("message_of",),
     "policy_engine.diagnostics.model": ("Diagnostic", "PolicyError"),
+    "policy_engine.notify.webhook": ("Webhook",),
     "policy_engine.runtime.engine": ("Policy",),
     "policy_engine.runtime.trace.run": ("Run",),
     "policy_engine.semantics.schema.tools": ("ToolSchema",),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal as OneOf, Self, TypeAlias
+from typing import Any, Final, Literal as OneOf, Self, TypeAlias
 
 import anyio
 
@@ -31,6 +31,7 @@ from policy_engine.assembly.mediating.pools import PLACES, Pool
 from policy_engine.assembly.mediating.provisioning import provisioned
 from policy_engine.assembly.mediating.stores import Stores, opened
 from policy_engine.assembly.mediating.sync_driver import SyncDriver
+from policy_engine.assembly.mediating.ticking import Ticker, tick
 from policy_engine.assembly.watching import WatchedLog
 from policy_engine.audit.log import Audit
 from policy_engine.audit.signing import Signer
@@ -43,6 +44,7 @@ from policy_engine.runtime.ports.audit import AuditLog, Watcher
 from policy_engine.runtime.ports.notifier import Notifier
 from policy_engine.runtime.ports.telemetry import Telemetry
 
+_TICK_SECONDS: Final = 5.0
 Durability: TypeAlias = OneOf["process", "fsync"]
 Payloads: TypeAlias = OneOf["masked", "whole", "digests"]
 
@@ -108,6 +110,7 @@ class Mediator:
             SyncDriver(pool, sleep, bound), AsyncDriver(pool, async_sleep, threaded=stores.blocking, bound=bound)
         )
         provisioned(self._world, self._world.policy)
+        self._ticker = None if notifier is None else Ticker(self._world, _TICK_SECONDS)
         if mode == "observe":
             modes.record_mode(self._world, mode, "host", None)
 
@@ -181,10 +184,16 @@ class Mediator:
         """Enforce or observe from now on. Raises `NotAuthorised` unless an approver of the queue `operators` signed for it."""
         modes.switch(self._world, self._approvers, wanted)
 
+    def tick(self) -> None:
+        """Move questions whose tier's time is over to the next. Done by itself every few seconds where there is a `notifier`."""
+        tick(self._world)
+
     def close(self) -> None:
         """Sign the end of the audit, if it is signed, and let go of the stores. Once is enough; no call passes after it."""
         if not self.closed:
             self.closed = True
+            if self._ticker is not None:
+                self._ticker.stop()
             self._audit.close()
             self._stores.close()
 

@@ -20,10 +20,22 @@ from policy_engine.base.values import Timestamp, datetime_of
 from policy_engine.runtime.mediation.call import Call, refusal
 from policy_engine.runtime.mediation.effects import Flow, immediate
 from policy_engine.runtime.mediation.events import happen
-from policy_engine.runtime.mediation.lifecycle import Delegation, Start, begin, delegated, end, opened, planned
+from policy_engine.runtime.mediation.lifecycle import (
+    Delegation,
+    Start,
+    asked_for,
+    begin,
+    delegated,
+    end,
+    given_up,
+    opened,
+    planned,
+    user_says,
+)
 from policy_engine.runtime.mediation.pipeline import mediate
 from policy_engine.runtime.mediation.runs import MediatedRun
 from policy_engine.runtime.mediation.world import World
+from policy_engine.runtime.ports.approvals import Question
 from policy_engine.runtime.ports.ledger import Ledger
 
 T = TypeVar("T")
@@ -178,6 +190,19 @@ class SyncRun(_Held):
         """
         return self._drive(self._flow_call(tool, args, execute, id, annotations, digest, to_data), tool)
 
+    def questions(self, id: str) -> tuple[Question, ...]:
+        """The open questions to people that the call with this id waits for; their `id` is what `policy approvals` takes."""
+        return self._drive(immediate(asked_for, self._run, id))
+
+    def user_says(self, question: str, approved: bool, *, reason: str = "") -> None:
+        """What the user of this conversation, the run's principal, answers to a question in the queue `user`. Raises `NotAsked`
+        in any other queue: there people sign with their keys."""
+        self._drive(immediate(user_says, self._run, question, approved, reason))
+
+    def withdraw(self, id: str) -> None:
+        """Give up a call that waits for people: they need not answer any more. Raises `LookupError` where none waits."""
+        self._drive(immediate(given_up, self._run, id))
+
     def step(self, kind: str = "model", *, text: str = "", tokens: int = 0, cost: float = 0.0) -> None:
         """A reasoning step or a model call. Raises `Denied` where a rule on `@step` stops it."""
         self._drive(self._flow_step(kind, text, tokens, cost), "@step")
@@ -247,6 +272,18 @@ class AsyncRun(_Held):
     ) -> Any:  # fmt: skip
         """As `SyncRun.call`; `execute` may be a coroutine function, and a sync one runs in a thread."""
         return await self._drive(self._flow_call(tool, args, execute, id, annotations, digest, to_data), tool)
+
+    async def questions(self, id: str) -> tuple[Question, ...]:
+        """As `SyncRun.questions`."""
+        return await self._drive(immediate(asked_for, self._run, id))
+
+    async def user_says(self, question: str, approved: bool, *, reason: str = "") -> None:
+        """As `SyncRun.user_says`."""
+        await self._drive(immediate(user_says, self._run, question, approved, reason))
+
+    async def withdraw(self, id: str) -> None:
+        """As `SyncRun.withdraw`."""
+        await self._drive(immediate(given_up, self._run, id))
 
     async def step(self, kind: str = "model", *, text: str = "", tokens: int = 0, cost: float = 0.0) -> None:
         """As `SyncRun.step`."""

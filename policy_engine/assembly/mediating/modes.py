@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from policy_engine.assembly.approver_keys import ApproverKey
 from policy_engine.assembly.approvers import Approvers
 from policy_engine.base.records import ModeBody
+from policy_engine.base.values import timestamp_of
+from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.mediation.world import Mode, World
 from policy_engine.runtime.ports.audit import Record
 
@@ -22,6 +26,13 @@ class Switch:
     by: str
     until: int | None
     signature: bytes
+
+    @classmethod
+    def signed(cls, key: ApproverKey, policy: Policy, mode: Mode, until: datetime | None) -> Switch:
+        """What the owner of an unlocked key signs, for this version of a policy; `until` (aware) ends it by itself."""
+        moment = None if until is None else timestamp_of(until).nanos
+        statement = statement_of(policy.name, policy.digest, mode, key.approver, moment)
+        return cls(mode, key.approver, moment, key.sign(statement))
 
 
 class NotAuthorised(Exception):

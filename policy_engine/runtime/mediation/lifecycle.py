@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal as OneOf
 
 from policy_engine.base.records import PlanBody, RunBegun, RunEnded
 from policy_engine.base.refusals import Denied
@@ -17,7 +18,9 @@ from policy_engine.runtime.mediation.events import happen
 from policy_engine.runtime.mediation.past import Past, past_data, past_of, remember
 from policy_engine.runtime.mediation.recording import write
 from policy_engine.runtime.mediation.runs import MediatedRun
+from policy_engine.runtime.mediation.stages.ask import withdraw
 from policy_engine.runtime.mediation.world import World
+from policy_engine.runtime.ports.approvals import Question
 from policy_engine.runtime.ports.audit import Record
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 
@@ -136,6 +139,9 @@ def end(run: MediatedRun, completed: bool, cause: str | None) -> None:
     run.open = False
     if run.span is not None:
         run.span.end(cause)
+    if completed and run.per_run and run.root == run.id:
+        with suppress(Exception):  # they only take place
+            run.world.counters.forget(sorted(run.per_run))
     body: RunEnded = {
         "completed": completed, "cause": cause, "calls": run.made,
         "duration": run.world.clocks.monotonic() - run.begun, "parent": None if run.parent is None else run.parent.id,
@@ -143,6 +149,29 @@ def end(run: MediatedRun, completed: bool, cause: str | None) -> None:
     if run.resumed:
         body["resumed"] = True
     write(run, Record("run.ended", run.world.clocks.now(), run.id, None, body, {}))
+
+
+def asked_for(run: MediatedRun, id: str) -> tuple[Question, ...]:
+    """The open questions that a call of this run waits for."""
+    known = run.calls.get(id)
+    return () if known is None else run.world.people.open_for(known.name)
+
+
+def user_says(run: MediatedRun, question: str, approved: bool, reason: str) -> None:
+    """What the human of this conversation answers, who is the run's principal. Raises `NotAsked` in any other queue."""
+    record = fields_of(run.principal)
+    answer: OneOf["approved", "refused"] = "approved" if approved else "refused"
+    run.world.people.answer_as_user(question, answer, record, run.world.clocks.now(), reason=reason)
+
+
+def given_up(run: MediatedRun, id: str) -> None:
+    """A call that waits for people will not be asked again: nothing is held for it, and nobody needs to answer."""
+    known = run.calls.get(id)
+    if known is None or known.busy or known.made is not None or known.earlier is not None:
+        raise LookupError(f"no call {id!r} of this run waits for people")
+    del run.calls[id]
+    run.world.counters.refund(known.name, now=run.world.clocks.now())
+    withdraw(run, known.name)
 
 
 def planned(run: MediatedRun, tools: Iterable[str]) -> None:

@@ -73,6 +73,8 @@ class MediatedRun:
     """For calls without an id of the host's."""
     made: int = 0
     """Calls that ran."""
+    per_run: set[str] = field(default_factory=set)
+    """Counters that count this run with all that it began; nobody asks for them once it is completed."""
     state: bytes = b""
     resumed: bool = False
     open: bool = True
@@ -87,6 +89,14 @@ class MediatedRun:
     def digest(self, name: str, value: bytes) -> str:
         """The digest (hex) of something named, which nobody can compare without this run's salt."""
         return hashlib.sha256(b"%b%d:%b%b" % (self.salt, len(name), name.encode(errors="replace"), value)).hexdigest()
+
+    @property
+    def first(self) -> MediatedRun:
+        """The run that began all."""
+        run = self
+        while run.parent is not None:
+            run = run.parent
+        return run
 
     def left(self) -> int | None:
         """Nanoseconds until the deadline; None = there is none."""

@@ -9,6 +9,7 @@ import pytest
 
 from policy_engine import Denied, Mediator, Pending, Principal
 from policy_engine.assembly.mediating.modes import NotAuthorised, Switch, statement_of
+from policy_engine.runtime.ports.approvals import NotAsked
 
 from .conftest import FakeTime
 from .persons import Person, registry
@@ -254,11 +255,52 @@ def test_the_user_of_the_conversation_answers_through_the_host(open_shop: Callab
     shop = open_shop("escalate big on crm.refund when args.amount > 100.0 to user within 10m\n")
     with shop.mediator.run(principal=USER) as run:
         shop.waits(run)
-        (question,) = shop.store.list()
-        shop.mediator.people.answer_as_user(question.id, "approved", {"id": "u1"}, shop.now)
+        (question,) = run.questions("c1")
+        run.user_says(question.id, True)
         assert shop.refund(run) == "refunded 500.0"
     with shop.mediator.run(principal=USER, attended=False) as run, pytest.raises(Denied):
         shop.refund(run)
+
+
+def test_the_user_cannot_answer_for_others(open_shop: Callable[..., Shop]) -> None:
+    """In any other queue people sign with their keys."""
+    shop = open_shop(ONE)
+    with shop.mediator.run(principal=USER) as run:
+        shop.waits(run)
+        (question,) = run.questions("c1")
+        with pytest.raises(NotAsked):
+            run.user_says(question.id, True)
+        shop.waits(run)
+
+
+def test_a_call_that_is_given_up_needs_no_answer(open_shop: Callable[..., Shop]) -> None:
+    """Its question is withdrawn, its amount is given back, and its id is free."""
+    shop = open_shop(ONE + "limit volume on crm.refund to 600.0 of args.amount per 1d by principal.id\n")
+    with shop.mediator.run(principal=USER) as run:
+        shop.waits(run)
+        run.withdraw("c1")
+        assert shop.store.list() == []
+        with pytest.raises(LookupError):
+            run.withdraw("c1")
+        shop.waits(run, id="c2", amount=600.0)
+    assert shop.kinds() == ["ask finance", "withdrawn finance", "ask finance"]
+
+
+def test_people_of_the_next_tier_are_told_though_nobody_asks_again(mediate: Callable[..., Mediator], time: FakeTime) -> None:
+    """`tick` moves what waits; with a notifier it happens by itself."""
+    told: list[str] = []
+
+    class Notes:
+        def tell(self, notice: Any) -> None:
+            told.append(notice.queue)
+
+    mediator = mediate(TWO, approvers=PEOPLE, notifier=Notes())
+    shop = Shop(mediator, time)
+    with mediator.run(principal=USER) as run:
+        shop.waits(run)
+        time.passed += 31 * 60
+        mediator.tick()
+    assert told == ["finance", "managers"]
 
 
 def test_a_run_cannot_flood_people(open_shop: Callable[..., Shop]) -> None:

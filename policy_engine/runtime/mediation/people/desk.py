@@ -124,6 +124,10 @@ class People:
         waiting = [question for question in self._store.waiting(call) if question.state == "open"]
         return tuple(ended(one, "withdrawn") for one in waiting if self._store.leave(one.id, call))
 
+    def open_for(self, call: str) -> tuple[Question, ...]:
+        """The open questions that a call waits for."""
+        return tuple(question for question in self._store.waiting(call) if question.state == "open")
+
     def answer_as_user(
         self, question: str, answer: OneOf["approved", "refused"], approver: Mapping[str, Any], now: int, *, reason: str = ""
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from policy_engine.base.decision import Decision
@@ -11,10 +12,12 @@ from policy_engine.runtime.mediation.call import Call, Refused, Waiting, refusal
 from policy_engine.runtime.mediation.effects import Flow, Pause
 from policy_engine.runtime.mediation.people.desk import Standing
 from policy_engine.runtime.mediation.people.rendering import Asked
-from policy_engine.runtime.mediation.recording import write_people
+from policy_engine.runtime.mediation.recording import write, write_people
+from policy_engine.runtime.mediation.runs import MediatedRun
 from policy_engine.runtime.mediation.stages.decide import decide
 from policy_engine.runtime.mediation.stages.reserve import give_back, hold, reserve
 from policy_engine.runtime.ports.approvals import TooManyQuestions
+from policy_engine.runtime.ports.audit import Record
 
 _UNASKED: Final = "nobody can be asked about this call now; try again later"
 _MANY: Final = "too many requests of this run wait for people already; nothing more is asked until they are answered"
@@ -100,10 +103,19 @@ def _wait(call: Call, until: int, looks: int) -> Flow[None]:
         yield Pause(seconds)
     except BaseException:
         give_back(call)
+        withdraw(call.run, call.name)
         raise
     if (remaining := call.run.left()) is not None and remaining <= 0:
         late = "the time for this run is over, and nobody has answered"
         raise Refused(refusal(call.policy, call.request.tool, "not_available", late, late), "deadline")
+
+
+def withdraw(run: MediatedRun, name: str) -> None:
+    """The call is given up: nobody needs to answer for it any more. What cannot be told expires by itself."""
+    world = run.world
+    with suppress(Exception):
+        for event in world.people.withdraw(name):
+            write(run, Record("answer", world.clocks.now(), run.id, name, event, {}))
 
 
 def use_answers(call: Call, answers: tuple[Approval, ...], about: str) -> None:

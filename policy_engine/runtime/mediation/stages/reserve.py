@@ -68,6 +68,9 @@ def _hold(call: Call) -> Full | None:
     scope = (call.policy.name,)  # not its digest: a new version goes on counting
     demands = [demand_of(owed, now=now, root=call.run.root, scope=scope) for owed in call.reserves]
     call.counters = [demand.counter for demand in demands]
+    call.run.first.per_run.update(
+        demand.counter for demand, owed in zip(demands, call.reserves, strict=True) if owed.window.kind == "run"
+    )
     beyond = {index for index, owed in enumerate(call.reserves) if owed.observe or not call.enforced} | call.beyond
     try:
         full = call.world.counters.reserve(call.name, demands, now=now, lease=LEASE_NANOS, beyond=frozenset(beyond))
