@@ -16,17 +16,18 @@ type checkers read the same names in `__init__.pyi`.
 __version__ = "0.1.0"
 
 __all__ = [
-    "Agent", "Approval", "Approvers", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied",
-    "Diagnostic", "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory",
+    "Agent", "Approval", "Approvers", "Ask", "AsyncRun", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation",
+    "Denied", "Diagnostic", "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory",
     "MisfitError", "NotAuthorised", "NotResumable", "NotRun", "Obligation", "Outcome", "Pending", "Policy",
     "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Stores", "Suspended", "Switch",
-    "Timeout", "ToolSchema", "Webhook", "Window", "check", "load", "loads", "message_of",
+    "SyncRun", "Timeout", "ToolSchema", "Webhook", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip
 
 _HOMES = {
     "policy_engine.assembly.host_functions": ("HostFunction",),
     "policy_engine.assembly.loading": ("check", "load", "loads"),
     "policy_engine.assembly.approvers": ("Approvers",),
+    "policy_engine.assembly.mediating.handles": ("AsyncRun", "SyncRun"),
     "policy_engine.assembly.mediating.modes": ("NotAuthorised", "Switch"),
     "policy_engine.assembly.mediating.resuming": ("NotResumable",),
     "policy_engine.assembly.mediating.stores": ("Stores",),

@@ -3,6 +3,7 @@
 from policy_engine.assembly.approvers import Approvers as Approvers
 from policy_engine.assembly.host_functions import HostFunction as HostFunction
 from policy_engine.assembly.loading import check as check, load as load, loads as loads
+from policy_engine.assembly.mediating.handles import AsyncRun as AsyncRun, SyncRun as SyncRun
 from policy_engine.assembly.mediating.modes import NotAuthorised as NotAuthorised, Switch as Switch
 from policy_engine.assembly.mediating.resuming import NotResumable as NotResumable
 from policy_engine.assembly.mediating.stores import Stores as Stores
@@ -48,9 +49,9 @@ from policy_engine.stores.memory.history import MemoryHistory as MemoryHistory
 __version__: str
 
 __all__ = [
-    "Agent", "Approval", "Approvers", "Ask", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation", "Denied",
-    "Diagnostic", "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory",
+    "Agent", "Approval", "Approvers", "Ask", "AsyncRun", "BreakerOpen", "DeadlineExceeded", "Decision", "Degradation",
+    "Denied", "Diagnostic", "EvaluationError", "Event", "HostFunction", "Label", "LimitReached", "Mediator", "MemoryHistory",
     "MisfitError", "NotAuthorised", "NotResumable", "NotRun", "Obligation", "Outcome", "Pending", "Policy",
     "PolicyError", "Principal", "Recorded", "Request", "Reserve", "RuleError", "Run", "Stores", "Suspended", "Switch",
-    "Timeout", "ToolSchema", "Webhook", "Window", "check", "load", "loads", "message_of",
+    "SyncRun", "Timeout", "ToolSchema", "Webhook", "Window", "check", "load", "loads", "message_of",
 ]  # fmt: skip

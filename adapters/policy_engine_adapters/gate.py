@@ -1,32 +1,39 @@
-"""One call on its way through a policy: what every adapter does, whatever its framework.
+"""A bare policy as adapters use it: decides and records, and keeps no limits, times or breakers; a mediator does.
 
-`begin` decides and records the attempt in one step, so that of two parallel calls the second sees the first; `finish`
-decides about the result. Raises nothing of its own; what the host's callables raise goes to the host, and nothing runs.
+A call is decided and its attempt recorded in one step, so that of two parallel calls the second sees the first. Raises
+nothing of its own but refusals; what the host's callables raise goes to the host, and nothing runs.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
-from policy_engine import Agent, Approval, Decision, Event, Outcome, Policy, Principal, Request, Run
-
-Who: TypeAlias = Principal | Mapping[str, Any] | None
-WhoOrAsk: TypeAlias = Who | Callable[..., Who]
-Actor: TypeAlias = Agent | Mapping[str, Any] | str | None
-AgentOrAsk: TypeAlias = Actor | Callable[..., Actor]
-ContextOrAsk: TypeAlias = Mapping[str, Any] | Callable[..., Mapping[str, Any]]
-Approvals: TypeAlias = Callable[[Request], Sequence[Approval]]
-"""Gives the answers that people have given about a call so far."""
+from policy_engine import (
+    Approval,
+    Decision,
+    Denied,
+    Event,
+    Outcome,
+    Pending,
+    Policy,
+    Request,
+    Run,
+    Suspended,
+    message_of,
+)
+from policy_engine_adapters.protocol import AnyRun, Approvals, Asker, GuardedRun, Past
 
 _NEEDS_A_MEDIATOR = (
     "this policy has limits, timeouts, retries or breakers, and deciding alone keeps none of them: "
-    "give a Mediator of the policy instead of the policy"
+    'write `guarded(Mediator(policy, store="sqlite:///state.db"), …)` instead of `guarded(policy, …)`'
 )
 
 
@@ -41,47 +48,46 @@ class Passage:
 
 
 class Gate:
-    """A policy with the host's answers to who asks. Thread-safe; one an adapter."""
+    """Implements `protocol.Guard`."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        *,
-        principal: WhoOrAsk = None,
-        agent: AgentOrAsk = None,
-        context: ContextOrAsk | None = None,
-        approvals: Approvals | None = None,
-    ) -> None:
-        """`principal`, `agent` and `context` are values, or functions of what the framework knows, asked each time.
-
-        Raises `ValueError` for a policy that needs a mediator: nobody here would count its limits.
-        """
+    def __init__(self, policy: Policy, approvals: Approvals | None = None) -> None:
+        """Raises `ValueError` for a policy that needs a mediator: nobody here would count its limits."""
         if policy.mediated:
             raise ValueError(_NEEDS_A_MEDIATOR)
         self.policy = policy
-        self._principal = principal
-        self._agent = agent
-        self._context = context
         self._approvals = approvals
         self._lock = Lock()
         self._in_flight: set[tuple[int, str]] = set()
         self._used: set[tuple[Any, ...]] = set()
 
-    def begin(
-        self,
-        tool: str,
-        args: Any,
-        run: Run | None,
-        *,
-        id: str | None = None,
-        annotations: Mapping[str, Any] | None = None,
-        knows: tuple[Any, ...] = (),
-    ) -> Passage:
-        """Decide a call, and record in the run that it is denied, pending or running."""
-        request = self._request(tool, args, annotations or {}, knows)
+    def begin(self, who: Asker, *, key: str | None, attended: bool, past: Sequence[Past]) -> GuardedRun:
+        """A run in memory, which has had this past."""
+        run = self.policy.run(id=key, attended=attended)
+        for one in past:
+            if isinstance(one, Event):
+                event = replace(one, principal=who.principal, agent=who.agent, context=who.context or {})
+                run.event(event, decision=self.policy.decide_event(event, run=run))
+            else:
+                request, outcome = one
+                run.record(_asked_by(who, request), outcome)
+        return PolicyRun(self, run)
+
+    def passing(self, given: AnyRun | None, who: Asker) -> nullcontext[GuardedRun]:
+        """The host's run, or no history at all."""
+        if given is not None and not isinstance(given, Run):
+            raise TypeError("this run is a mediator's: write `guarded(mediator, …)`, or give a run of the policy")
+        return nullcontext(PolicyRun(self, given))
+
+    def passing_async(self, given: AnyRun | None, who: Asker) -> nullcontext[GuardedRun]:
+        """The same in a task."""
+        return self.passing(given, who)
+
+    # ------------------------------------------------------------------ the way of a call
+    def admit(self, request: Request, run: Run | None) -> Passage:
+        """Decide a call, and record in the run that it is denied, pending or running. Raises `Denied` or `Pending`."""
         given = tuple(self._approvals(request)) if self._approvals is not None else ()
         with self._lock:
-            request = replace(request, id=self._free(run, id))
+            request = replace(request, id=self._free(run, request.id))
             approvals = [approval for approval in given if _key(approval) not in self._used]
             decision = self.policy.decide(request, run=run, approvals=approvals)
             if approvals and decision.effect == "allow":
@@ -90,59 +96,47 @@ class Gate:
                 status = _STATUS.get(decision.effect, "denied")
                 run.record(request, Outcome(status=status), decision=decision)
                 if status == "running":
-                    self._in_flight.add((id_of(run), str(request.id)))
+                    self._in_flight.add((id(run), str(request.id)))
+        if decision.effect != "allow":
+            raise (Pending if decision.effect == "escalate" else Denied)(message_of(decision), decision)
         return Passage(request, decision, run, time.perf_counter())
 
-    def finish(self, passage: Passage, result: Any) -> Decision:
-        """Decide what the agent may see of a result (plain data), and record it."""
-        outcome = Outcome(result=result, duration=_since(passage))
+    def finish(self, passage: Passage, result: Any, to_data: Callable[[Any], Any]) -> Any:
+        """Decide what the agent may see of a result, record it, and return that."""
+        outcome = Outcome(result=_plain(result, to_data), duration=_since(passage))
         output = self.policy.decide_result(passage.request, outcome, decision=passage.decision, run=passage.run)
         self._record(passage, outcome, output)
-        return output
+        if output.effect == "pass":
+            return result
+        if output.effect == "redact":
+            return output.result
+        if output.effect == "reply":
+            return message_of(output)
+        raise (Pending if output.effect == "escalate" else Denied)(message_of(output), output)
 
-    def failed(self, passage: Passage, error: str) -> None:
-        """Record that the call raised, or answered with an error."""
-        self._record(passage, Outcome(status="error", error=error, duration=_since(passage)), None)
-
-    def paused(self, passage: Passage) -> None:
-        """The framework suspended the call and will make it again under the same id."""
-        with self._lock:
-            self._in_flight.discard((id_of(passage.run), str(passage.request.id)))
-
-    def event(
-        self, name: Any, fields: Mapping[str, Any], run: Run | None, *, attempt: int = 0, knows: tuple[Any, ...] = ()
-    ) -> Decision:
-        """Decide an event such as `@answer`, and record it."""
-        event = Event(
-            name=name, fields=fields, principal=_asked(self._principal, knows), agent=_asked(self._agent, knows),
-            context=_asked(self._context, knows) or {},
-        )  # fmt: skip
-        decision = self.policy.decide_event(event, run=run, attempt=attempt)
-        if run is not None:
-            run.event(event, decision=decision)
-        return decision
-
-    def remember(self, tool: str, args: Any, id: str, outcome: Outcome, run: Run, knows: tuple[Any, ...] = ()) -> None:
-        """Put a call into a run that was made and judged before, in another process."""
-        run.record(replace(self._request(tool, args, {}, knows), id=id), outcome)
+    def failed(self, passage: Passage, fault: BaseException) -> None:
+        """Record that the call raised; a suspended one will be made again under its id, and goes on till then."""
+        if isinstance(fault, Suspended):
+            self._landed(passage)
+        else:
+            outcome = Outcome(status="error", error=f"{type(fault).__name__}: {fault}", duration=_since(passage))
+            self._record(passage, outcome, None)
 
     # ------------------------------------------------------------------ details
-    def _request(self, tool: str, args: Any, annotations: Mapping[str, Any], knows: tuple[Any, ...]) -> Request:
-        return Request(
-            tool=tool, args=args, principal=_asked(self._principal, knows), agent=_asked(self._agent, knows),
-            context=_asked(self._context, knows) or {}, annotations=annotations,
-        )  # fmt: skip
-
     def _record(self, passage: Passage, outcome: Outcome, output: Decision | None) -> None:
         if passage.run is not None:
             passage.run.record(passage.request, outcome, decision=passage.decision, output=output)
-            self.paused(passage)
+            self._landed(passage)
 
-    def _free(self, run: Run | None, id: str | None) -> str:
+    def _landed(self, passage: Passage) -> None:
+        with self._lock:
+            self._in_flight.discard((id(passage.run), str(passage.request.id)))
+
+    def _free(self, run: Run | None, wanted: str | None) -> str:
         """The framework's id of the call, unless a call of that id still runs: its record must not be replaced."""
-        if id is None or (id_of(run), id) in self._in_flight:
-            return f"{id or 'call'}-{uuid4().hex}"
-        return id
+        if wanted is None or (id(run), wanted) in self._in_flight:
+            return f"{wanted or 'call'}-{uuid4().hex}"
+        return wanted
 
     def _spend(self, request: Request, run: Run | None, approvals: Sequence[Approval]) -> None:
         """Approvals that let the call pass do not count again, in any run: those of rules that ask without them."""
@@ -154,22 +148,107 @@ class Gate:
                     run.approval_used(approval)
 
 
+class PolicyRun:
+    """Implements `protocol.GuardedRun` over a run in memory, or over none."""
+
+    def __init__(self, gate: Gate, run: Run | None) -> None:
+        """`run` None = nothing is remembered."""
+        self._gate = gate
+        self._run = run
+        self._attempts = 0
+
+    def serves(self, who: Asker) -> bool:
+        """Each call is decided for whoever asks for it."""
+        return True
+
+    def call(
+        self, who: Asker, tool: str, args: Any, execute: Callable[..., Any], *, to_data: Callable[[Any], Any],
+        id: str | None = None, annotations: Mapping[str, Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """Decide, run, judge."""
+        request = Request(tool=tool, args=args, id=id, annotations=annotations or {})
+        passage = self._gate.admit(_asked_by(who, request), self._run)
+        try:
+            result = execute(**(passage.decision.args or {}))
+        except BaseException as fault:
+            self._gate.failed(passage, fault)
+            raise
+        if inspect.isawaitable(result):
+            return self._awaited(passage, result, to_data)
+        return self._gate.finish(passage, result, to_data)
+
+    async def call_async(
+        self, who: Asker, tool: str, args: Any, execute: Callable[..., Any], *, to_data: Callable[[Any], Any],
+        id: str | None = None, annotations: Mapping[str, Any] | None = None,
+    ) -> Any:  # fmt: skip
+        """The same for a coroutine function."""
+        return await self.call(who, tool, args, execute, to_data=to_data, id=id, annotations=annotations)
+
+    async def _awaited(self, passage: Passage, coming: Any, to_data: Callable[[Any], Any]) -> Any:
+        try:
+            result = await coming
+        except BaseException as fault:  # cancellation too: the call was begun
+            self._gate.failed(passage, fault)
+            raise
+        return self._gate.finish(passage, result, to_data)
+
+    def input(self, who: Asker, text: str, *, users: bool) -> str:
+        """Decided as `@input`, and recorded."""
+        fields = {"text": text, "source": "user" if users else "agent", "verified": users}
+        return str(self._event(who, "@input", fields)["text"])
+
+    def step(self, who: Asker, text: str, tokens: int) -> None:
+        """Decided as `@step`, and recorded."""
+        self._event(who, "@step", {"kind": "model", "text": text, "tokens": tokens, "cost": 0.0})
+
+    def answer(self, who: Asker, text: str, data: Any) -> Any:
+        """Decided as `@answer`: of an answer that is sent back this run knows how often it was."""
+        attempt, self._attempts = self._attempts, 0
+        try:
+            return self._event(who, "@answer", {"text": text, "data": data}, attempt)
+        except Denied as refused:
+            if refused.decision.effect == "retry":
+                self._attempts = attempt + 1
+            if refused.decision.effect == "reply":
+                return str(refused)
+            raise
+
+    def close(self) -> None:
+        """It is only forgotten."""
+
+    def snapshot(self) -> Any:
+        """The run as rules see it now; None where nothing is remembered."""
+        return None if self._run is None else self._run.snapshot()
+
+    def _event(self, who: Asker, name: Any, fields: Mapping[str, Any], attempt: int = 0) -> Any:
+        event = Event(name=name, fields=fields, principal=who.principal, agent=who.agent, context=who.context or {})
+        decision = self._gate.policy.decide_event(event, run=self._run, attempt=attempt)
+        if self._run is not None:
+            self._run.event(event, decision=decision)
+        if decision.allowed:
+            return decision.result if decision.effect == "redact" else fields
+        raise (Pending if decision.effect == "escalate" else Denied)(message_of(decision), decision)
+
+
 _STATUS: dict[str, Any] = {"allow": "running", "escalate": "pending"}
 
 
-def id_of(run: Run | None) -> int:
-    """A key for a run that lives as long as the passage that holds it."""
-    return id(run)
+def _asked_by(who: Asker, request: Request) -> Request:
+    return replace(request, principal=who.principal, agent=who.agent, context=who.context or {})
+
+
+def _plain(result: Any, to_data: Callable[[Any], Any]) -> Any:
+    """The result as data, or something that is none, so that the result is withheld: the call has happened."""
+    try:
+        return to_data(result)
+    except Exception:
+        return object()
 
 
 def _key(approval: Approval) -> tuple[Any, ...]:
     """What makes an answer this one: whoever gives the same answer to the same question gives it once."""
     approver = str(approval.approver.get("id", ""))
     return approval.rule, approval.queue, approval.digest, approval.expires, approval.answer, approver
-
-
-def _asked(given: Any, knows: tuple[Any, ...]) -> Any:
-    return given(*knows) if callable(given) else given
 
 
 def _since(passage: Passage) -> timedelta:

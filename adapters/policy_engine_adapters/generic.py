@@ -17,52 +17,65 @@ from typing import Any, Literal as OneOf, NotRequired, ParamSpec, TypeVar
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from policy_engine import Decision, Denied, Pending, Policy, Run, ToolSchema, message_of
+from policy_engine import DeadlineExceeded, Denied, Mediator, Pending, Policy, ToolSchema
 from policy_engine_adapters.binding import Binder
 from policy_engine_adapters.data import as_data
-from policy_engine_adapters.gate import AgentOrAsk, Approvals, ContextOrAsk, Gate, Passage, WhoOrAsk
+from policy_engine_adapters.guards import guard_of
+from policy_engine_adapters.protocol import AgentOrAsk, AnyRun, Approvals, Asker, Asking, ContextOrAsk, Guard, WhoOrAsk
 
 P = ParamSpec("P")
 R = TypeVar("R")
+REFUSALS = (Denied, Pending, DeadlineExceeded)
+"""What a guard raises when a call may not go on, not yet, or not in its time."""
 
 
 def guarded(
-    policy: Policy,
+    policy: Policy | Mediator,
     *,
     tool: str | None = None,
     principal: WhoOrAsk = None,
     agent: AgentOrAsk = None,
     context: ContextOrAsk | None = None,
-    run: Run | Callable[[], Run | None] | None = None,
+    run: AnyRun | Callable[[], AnyRun | None] | None = None,
     approvals: Approvals | None = None,
     on_refusal: OneOf["raise", "return"] = "raise",
     hide: Sequence[str] = (),
     to_data: Callable[[Any], Any] = as_data,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator that puts `policy` in front of a function or method.
+    """A decorator that puts `policy` in front of a function or method; a `Mediator` of a policy keeps its limits, times,
+    retries and breakers too, asks people and records all of it.
 
     `tool` is the name in the policy (default: the function's). The policy sees the arguments that were given, by
     parameter name, however they were passed; defaults are not filled in. `self`, `cls` and the parameters in `hide`
-    are the host's and not shown. `run` keeps the history. `to_data` turns arguments and results into plain data; a
-    result that no policy can read is withheld.
+    are the host's and not shown. `run` keeps the history: of a policy `policy.run(…)`, of a mediator what `mediator.run(…)`
+    gives; that one knows who asks. Without it, each call through a mediator is a run of its own. `to_data` turns arguments
+    and results into plain data; a result that no policy can read is withheld.
 
-    A refusal raises `Denied`, an escalation `Pending`, both with the decision; with `on_refusal="return"` the text for
-    the agent is returned instead. Exceptions of the function are recorded and pass through. Raises `TypeError` for
-    generators, whose results no policy could check.
+    A refusal raises `Denied`, an escalation `Pending`, a missed deadline `DeadlineExceeded`, with the decision; with
+    `on_refusal="return"` the text for the agent is returned instead. Exceptions of the function are recorded and pass
+    through. Raises `TypeError` for generators, whose results no policy could check.
     """
-    gate = Gate(policy, principal=principal, agent=agent, context=context, approvals=approvals)
+    guard = guard_of(policy, approvals)
+    asking = Asking(principal, agent, context)
+    if run is not None and asking.given and isinstance(policy, Mediator):
+        raise TypeError("a mediator's run knows who asks: give principal, agent and context to `mediator.run(…)`")
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        guard = _Guard(gate, function, tool or _name(function), run, on_refusal, hide, to_data)
-        call = guard.call_async if inspect.iscoroutinefunction(function) else guard.call
+        guarding = _Guarded(guard, asking, function, tool or _name(function), run, hide, to_data)
 
         @functools.wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return call(args, kwargs)
+            try:
+                return guarding.call(args, kwargs)
+            except REFUSALS as refused:
+                return _refusal(refused, on_refusal)
 
         @functools.wraps(function)
         async def async_wrapper(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await call(args, kwargs)
+            try:
+                return await guarding.call_async(args, kwargs)
+            except REFUSALS as refused:
+                return _refusal(refused, on_refusal)
 
         return async_wrapper if inspect.iscoroutinefunction(function) else wrapper  # type: ignore[return-value]
 
@@ -78,86 +91,61 @@ def tools_of(functions: Mapping[str, Callable[..., Any]] | Sequence[Callable[...
     return ToolSchema.from_live([_described(name, inspect.unwrap(function)) for name, function in named])
 
 
-class _Guard:
+class _Guarded:
     """The way of a call through one guarded function."""
 
     def __init__(
         self,
-        gate: Gate,
+        guard: Guard,
+        asking: Asking,
         function: Callable[..., Any],
         tool: str,
-        run: Run | Callable[[], Run | None] | None,
-        on_refusal: OneOf["raise", "return"],
+        run: AnyRun | Callable[[], AnyRun | None] | None,
         hide: Sequence[str],
         to_data: Callable[[Any], Any],
     ) -> None:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{tool} is a generator: a policy cannot check a result that comes in pieces")
-        self._gate = gate
+        self._guard = guard
+        self._asking = asking
         self._function = function
         self._tool = tool
         self._run = run
-        self._returns = on_refusal == "return"
         self._binder = Binder(function, hide)
         self._to_data = to_data
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        passage, bound = self._begin(args, kwargs)
-        if passage.decision.effect != "allow":
-            return self._refused(passage.decision)
-        try:
-            result = self._function(*bound.args, **bound.kwargs)
-        except BaseException as fault:
-            self._gate.failed(passage, _told(fault))
-            raise
-        return self._awaited(passage, result) if inspect.isawaitable(result) else self._finish(passage, result)
+        bound, shown, who = self._begun(args, kwargs)
+
+        def execute(**decided: Any) -> Any:
+            made = self._binder.rebuilt(bound, decided)
+            return self._function(*made.args, **made.kwargs)
+
+        with self._guard.passing(self._given(), who) as run:
+            return run.call(who, self._tool, shown, execute, to_data=self._to_data)
 
     async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        passage, bound = self._begin(args, kwargs)
-        if passage.decision.effect != "allow":
-            return self._refused(passage.decision)
-        return await self._awaited(passage, self._function(*bound.args, **bound.kwargs))
+        bound, shown, who = self._begun(args, kwargs)
 
-    async def _awaited(self, passage: Passage, coming: Any) -> Any:
-        try:
-            result = await coming
-        except BaseException as fault:  # cancellation too: the call was begun
-            self._gate.failed(passage, _told(fault))
-            raise
-        return self._finish(passage, result)
+        async def execute(**decided: Any) -> Any:
+            made = self._binder.rebuilt(bound, decided)
+            return await self._function(*made.args, **made.kwargs)
 
-    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Passage, inspect.BoundArguments]:
-        run = self._run() if callable(self._run) else self._run
+        async with self._guard.passing_async(self._given(), who) as run:
+            return await run.call_async(who, self._tool, shown, execute, to_data=self._to_data)
+
+    def _begun(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[inspect.BoundArguments, Any, Asker]:
         bound = self._binder.bind(args, kwargs)
-        passage = self._gate.begin(self._tool, self._to_data(self._binder.shown(bound)), run)
-        decided = passage.decision.args
-        if passage.decision.effect == "allow":
-            bound = self._binder.rebuilt(bound, {} if decided is None else decided)
-        return passage, bound
+        return bound, self._to_data(self._binder.shown(bound)), self._asking()
 
-    def _finish(self, passage: Passage, result: Any) -> Any:
-        output = self._gate.finish(passage, self._plain(result))
-        if output.effect == "pass":
-            return result
-        if output.effect == "redact":
-            return output.result
-        if output.effect == "reply" or self._returns:
-            return message_of(output)
-        raise (Pending if output.effect == "escalate" else Denied)(message_of(output), output)
+    def _given(self) -> AnyRun | None:
+        return self._run() if callable(self._run) else self._run
 
-    def _plain(self, result: Any) -> Any:
-        """The result as data, or something that is none, so that the result is withheld: the call has happened."""
-        try:
-            return self._to_data(result)
-        except Exception:
-            return object()
 
-    def _refused(self, decision: Decision) -> str:
-        pending = decision.effect == "escalate"
-        said = message_of(decision)
-        if self._returns:
-            return said
-        raise (Pending if pending else Denied)(said, decision)
+def _refusal(refused: Exception, on_refusal: OneOf["raise", "return"]) -> str:
+    if on_refusal == "raise":
+        raise refused
+    return str(refused)
 
 
 def _name(function: Callable[..., Any]) -> str:
@@ -165,10 +153,6 @@ def _name(function: Callable[..., Any]) -> str:
     if not isinstance(name, str) or name == "<lambda>":
         raise TypeError("this callable has no name of its own; give it one with tool=…")
     return name
-
-
-def _told(fault: BaseException) -> str:
-    return f"{type(fault).__name__}: {fault}"
 
 
 def _described(name: str, function: Callable[..., Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """LangChain and LangGraph behind a policy, as one middleware. Put it first in the list, so that it is the outermost.
 
-    agent = create_agent(model, tools, middleware=[guarded(policy, principal=lambda runtime: runtime.context.user)])
+    agent = create_agent(model, tools, middleware=[guarded(mediator, principal=lambda runtime: runtime.context.user)])
 
-Every tool call is decided before it runs and its result before the model sees it; unknown tools and arguments that do
-not fit are refused as well. The user's messages are `@input`, the model's turns `@step`, its last word `@answer`.
+With a `Mediator` each conversation is a run of it, which the middleware begins, goes on with and ends; with a bare `Policy`
+calls are decided and nothing more. Every tool call is decided before it runs and its result before the model sees it;
+unknown tools and arguments that do not fit are refused as well. The user's messages are `@input`, each turn of the model is
+a `@step`, its last word an `@answer` too.
 Not seen, and therefore to be guarded on their own: agents inside tools, provider-side tools, tools invoked by hand.
 Middleware further in is trusted: it could still change a call that was decided. What tools report as an error reaches
 the model unjudged, and tokens that are streamed were shown before the answer was judged.
@@ -11,8 +13,11 @@ the model unjudged, and tokens that are streamed were shown before the answer wa
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated, Any, NotRequired, TypeAlias
 from uuid import uuid4
@@ -22,39 +27,39 @@ from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool as make_tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt.tool_node import ToolCallRequest
-from langgraph.types import Command
 
-from policy_engine import Decision, Policy, Run, ToolSchema, message_of
+from policy_engine import DeadlineExceeded, Denied, Event, Mediator, Pending, Policy, Request, Suspended, ToolSchema
 from policy_engine_adapters.data import as_data
-from policy_engine_adapters.gate import AgentOrAsk, Approvals, ContextOrAsk, Gate, Passage, WhoOrAsk
-from policy_engine_adapters.langchain_messages import (
-    OURS,
-    content_of,
-    data_of,
-    history_of,
-    is_users,
-    messages_in,
-    refused,
-    shown_text,
+from policy_engine_adapters.guards import guard_of
+from policy_engine_adapters.langchain_calls import Answer, ToolCalling, ToolError, answer_data
+from policy_engine_adapters.langchain_messages import OURS, history_of, is_users, refused, shown_text
+from policy_engine_adapters.protocol import (
+    AgentOrAsk,
+    Approvals,
+    Asker,
+    Asking,
+    ContextOrAsk,
+    Guard,
+    GuardedRun,
+    Past,
+    WhoOrAsk,
 )
 
 MAX_RUNS = 1_000
 """Conversations kept in memory; an older one is read again from its messages when it goes on."""
-Answer: TypeAlias = ToolMessage | Command[Any]
 Update: TypeAlias = dict[str, Any] | None
+_REFUSALS = (Denied, Pending, DeadlineExceeded)
 
 
 class PolicyState(AgentState[Any]):
     """What the middleware keeps in the graph's state, private to it."""
 
     policy_run: NotRequired[Annotated[str, PrivateStateAttr]]
-    policy_attempts: NotRequired[Annotated[int, PrivateStateAttr]]
 
 
 def guarded(
-    policy: Policy,
+    policy: Policy | Mediator,
     *,
     prefix: str = "",
     principal: WhoOrAsk = None,
@@ -63,13 +68,14 @@ def guarded(
     approvals: Approvals | None = None,
     attended: bool = True,
 ) -> PolicyMiddleware:
-    """The middleware that puts `policy` in front of every tool of an agent.
+    """The middleware that puts `policy`, or a `Mediator` of one, in front of every tool of an agent.
 
     `prefix` goes before the tools' names (`crm.`). `principal`, `agent` and `context` are values or functions of the
-    graph's runtime. `approvals` gives the answers that people gave about a call. `attended` = the user can be asked.
+    graph's runtime. `approvals` gives the answers that people gave about a call; a mediator asks people itself, and a call
+    that waited runs when the model makes it again. `attended` = the user can be asked. Raises `ValueError` for a bare policy
+    that needs a mediator.
     """
-    gate = Gate(policy, principal=principal, agent=agent, context=context, approvals=approvals)
-    return PolicyMiddleware(gate, prefix, attended)
+    return PolicyMiddleware(guard_of(policy, approvals), Asking(principal, agent, context), prefix, attended)
 
 
 def tools_of(
@@ -83,192 +89,236 @@ def tools_of(
     return ToolSchema.from_live(listed)
 
 
+@dataclass
+class _Kept:
+    """A conversation in memory: its run, and the ids of the messages it knows."""
+
+    run: GuardedRun
+    seen: set[str] = field(default_factory=set)
+    lasts: bool = True
+    """Whether it can be found again; a call in no conversation is a run of its own."""
+
+
 class PolicyMiddleware(AgentMiddleware[PolicyState, Any, Any]):
     """Made by `guarded`. Holds the runs of conversations; share one among all agents that serve them."""
 
     state_schema = PolicyState
 
-    def __init__(self, gate: Gate, prefix: str, attended: bool) -> None:
+    def __init__(self, guard: Guard, asking: Asking, prefix: str, attended: bool) -> None:
         """Use `guarded`."""
         super().__init__()
-        self._gate = gate
+        self._guard = guard
+        self._asking = asking
         self._prefix = prefix
         self._attended = attended
-        self._runs: OrderedDict[str, tuple[Run, set[str]]] = OrderedDict()
+        self._runs: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()
 
-    def run_of(self, key: str) -> Run | None:
+    def run_of(self, key: str) -> Any:
         """The run of a conversation, by its thread id, if it is in memory."""
         with self._lock:
             kept = self._runs.get(key)
-        return kept[0] if kept is not None else None
+        return kept.run if kept is not None else None
+
+    def close(self) -> None:
+        """End the runs of all conversations; one that goes on begins another."""
+        with self._lock:
+            ended, self._runs = list(self._runs.values()), OrderedDict()
+        for kept in ended:
+            kept.run.close()
 
     # ------------------------------------------------------------------ tools
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Answer]) -> Answer:
         """Decide, run, judge the result."""
-        passage = self._begin(request)
-        if passage.decision.effect != "allow":
-            return _not_made(request, passage.decision)
+        calling = ToolCalling(request)
         try:
-            answer = handler(_decided(request, passage.decision))
-        except GraphBubbleUp:
-            self._gate.paused(passage)
-            raise
-        except BaseException as fault:
-            self._gate.failed(passage, f"{type(fault).__name__}: {fault}")
-            raise
-        return self._finish(request, passage, answer)
+            kept, who, call = self._calling(request)
+            with _ending(kept):
+                return calling.shown(kept.run.call(who, execute=calling.executing(handler), to_data=answer_data, **call))
+        except _STOPS as stopped:
+            return _instead(request, stopped)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Answer]]
     ) -> Answer:
         """The same for `ainvoke` and `astream`."""
-        passage = self._begin(request)
-        if passage.decision.effect != "allow":
-            return _not_made(request, passage.decision)
+        calling = ToolCalling(request)
         try:
-            answer = await handler(_decided(request, passage.decision))
-        except GraphBubbleUp:
-            self._gate.paused(passage)
-            raise
-        except BaseException as fault:
-            self._gate.failed(passage, f"{type(fault).__name__}: {fault}")
-            raise
-        return self._finish(request, passage, answer)
+            kept, who, call = await asyncio.to_thread(self._calling, request)
+            execute = calling.executing_async(handler)
+            with _ending(kept):
+                return calling.shown(await kept.run.call_async(who, execute=execute, to_data=answer_data, **call))
+        except _STOPS as stopped:
+            return _instead(request, stopped)
 
-    def _begin(self, request: ToolCallRequest) -> Passage:
-        call = request.tool_call
-        run, _ = self._run(request.state, request.runtime)
-        annotations = (request.tool.metadata or {}) if request.tool is not None else {}
-        return self._gate.begin(
-            self._prefix + call["name"], call["args"], run, id=call["id"], annotations=_hints(annotations),
-            knows=(request.runtime,),
-        )  # fmt: skip
-
-    def _finish(self, request: ToolCallRequest, passage: Passage, answer: Answer) -> Answer:
-        if isinstance(answer, ToolMessage) and answer.status == "error":
-            self._gate.failed(passage, shown_text(answer.content))
-            return answer
-        messages = messages_in(answer)
-        plain = messages is not None and len(messages) == 1 and isinstance(messages[0], ToolMessage)
-        if messages is None:
-            output = self._gate.finish(passage, object())  # nobody can say what it would show
-        elif plain:
-            output = self._gate.finish(passage, data_of(messages[0].content))
-        else:
-            output = self._gate.finish(passage, [shown_text(getattr(one, "content", "")) for one in messages])
-        if output.effect == "pass":
-            return answer
-        if output.effect == "redact" and plain and messages is not None:
-            return _redacted(answer, messages[0], output.result)
-        return refused(request.tool_call, message_of(output), output)
+    def _calling(self, request: ToolCallRequest) -> tuple[_Kept, Asker, dict[str, Any]]:
+        call, who = request.tool_call, self._asking(request.runtime)
+        kept = self._run(request.state, request.runtime, who)
+        annotations = _hints((request.tool.metadata or {}) if request.tool is not None else {})
+        return kept, who, {
+            "tool": self._prefix + call["name"], "args": call["args"], "id": call["id"], "annotations": annotations,
+        }  # fmt: skip
 
     # ------------------------------------------------------------------ the conversation
     @hook_config(can_jump_to=["end"])
     def before_agent(self, state: Any, runtime: Any) -> Update:
         """A turn begins: what the user said since the last one is decided as `@input`."""
-        key = state.get("policy_run") or _thread(runtime) or uuid4().hex
-        state = {**state, "policy_run": key}
-        run, seen = self._run(state, runtime, replaying=False)
+        key, who = state.get("policy_run") or _thread(runtime) or uuid4().hex, self._asking(runtime)
+        changed: list[Any] = []
+        try:
+            kept = self._run({**state, "policy_run": key}, runtime, who, replaying=False)
+        except _REFUSALS as refused:
+            return {"policy_run": key, "messages": [_said(refused)], "jump_to": "end"}
         for message in state["messages"]:
-            if not isinstance(message, HumanMessage) or not self._is_new(message, seen):
+            if not isinstance(message, HumanMessage) or not _is_new(message, kept.seen):
                 continue
-            stopped = self._input(message, run, runtime, users=is_users(message))
-            if stopped is not None:
+            text = shown_text(message.content)
+            try:
+                passed = kept.run.input(who, text, users=is_users(message))
+            except _REFUSALS as refused:
                 removed = [RemoveMessage(id=message.id)] if message.id else []
-                said = AIMessage(message_of(stopped), additional_kwargs={"lc_source": OURS})
-                return {"policy_run": key, "messages": [*removed, said], "jump_to": "end"}
-        return {"policy_run": key, "policy_attempts": 0}
+                return {"policy_run": key, "messages": [*changed, *removed, _said(refused)], "jump_to": "end"}
+            if passed != text:
+                changed.append(message.model_copy(update={"content": passed}))
+        return {"policy_run": key, "messages": changed} if changed else {"policy_run": key}
 
     @hook_config(can_jump_to=["end"])
     async def abefore_agent(self, state: Any, runtime: Any) -> Update:
-        """The same for `ainvoke` and `astream`."""
-        return self.before_agent(state, runtime)
+        """The same for `ainvoke` and `astream`; what waits for a disk waits in a thread."""
+        return await asyncio.to_thread(self.before_agent, state, runtime)
 
     @hook_config(can_jump_to=["model", "end"])
     def after_model(self, state: Any, runtime: Any) -> Update:
-        """The model has spoken: a turn with tool calls is a `@step`, the last word is the `@answer`."""
-        run, seen = self._run(state, runtime)
-        for message in state["messages"]:
-            if isinstance(message, HumanMessage):
-                self._is_new(message, seen)  # what appears within a turn is not the user's
+        """The model has spoken: each turn is a `@step`, the last word an `@answer`."""
+        who = self._asking(runtime)
         last = next((one for one in reversed(state["messages"]) if isinstance(one, AIMessage)), None)
-        if last is None:
-            return None
+        try:
+            kept = self._run(state, runtime, who)
+            for message in state["messages"]:
+                if isinstance(message, HumanMessage):
+                    _is_new(message, kept.seen)  # what appears within a turn is not the user's
+            if last is None:
+                return None
+            tokens = last.usage_metadata["total_tokens"] if last.usage_metadata else 0
+            kept.run.step(who, shown_text(last.content), tokens)
+        except _REFUSALS as refused:
+            return {"messages": [AIMessage(str(refused), id=None if last is None else last.id)], "jump_to": "end"}
         if len(_answers_to(last, state["messages"])) < len(last.tool_calls):
-            return self._step(last, run, runtime)
-        return self._answer(last, state, run, runtime)
+            return None
+        return self._answer(last, state, kept.run, who)
 
     @hook_config(can_jump_to=["model", "end"])
     async def aafter_model(self, state: Any, runtime: Any) -> Update:
         """The same for `ainvoke` and `astream`."""
-        return self.after_model(state, runtime)
+        return await asyncio.to_thread(self.after_model, state, runtime)
 
-    def _input(self, message: HumanMessage, run: Run, runtime: Any, *, users: bool) -> Decision | None:
-        """Decide one message of the user; the decision if it must not go on."""
-        fields = {"text": shown_text(message.content), "source": "user" if users else "agent", "verified": users}
-        decision = self._gate.event("@input", fields, run, knows=(runtime,))
-        return None if decision.effect == "pass" else decision
+    def after_agent(self, state: Any, runtime: Any) -> Update:
+        """A turn has ended; without a thread to go on with, so has the conversation."""
+        key = state.get("policy_run")
+        if key is not None and _thread(runtime) is None:
+            with self._lock:
+                kept = self._runs.pop(key, None)
+            if kept is not None:
+                kept.run.close()
+        return None
 
-    def _step(self, message: AIMessage, run: Run, runtime: Any) -> Update:
-        tokens = message.usage_metadata["total_tokens"] if message.usage_metadata else 0
-        fields = {"kind": "model", "text": shown_text(message.content), "tokens": tokens, "cost": 0.0}
-        decision = self._gate.event("@step", fields, run, knows=(runtime,))
-        if decision.allowed:
-            return None
-        return {"messages": [AIMessage(message_of(decision), id=message.id)], "jump_to": "end"}
+    async def aafter_agent(self, state: Any, runtime: Any) -> Update:
+        """The same for `ainvoke` and `astream`."""
+        return await asyncio.to_thread(self.after_agent, state, runtime)
 
-    def _answer(self, message: AIMessage, state: Any, run: Run, runtime: Any) -> Update:
-        attempts = state.get("policy_attempts", 0)
+    def _answer(self, message: AIMessage, state: Any, run: GuardedRun, who: Asker) -> Update:
         structured = state.get("structured_response")
-        fields = {"text": shown_text(message.content), "data": as_data(structured)}
-        decision = self._gate.event("@answer", fields, run, attempt=attempts, knows=(runtime,))
-        if decision.effect == "pass":
-            return None
+        text = shown_text(message.content)
         gone = _answers_to(message, state["messages"])
-        if decision.effect == "redact":
-            redacted: dict[str, Any] = {"messages": [*gone, AIMessage(decision.result["text"], id=message.id)]}
-            return redacted if structured is None else {**redacted, "structured_response": decision.result["data"]}
         emptied: dict[str, Any] = {} if structured is None else {"structured_response": None}
-        if decision.effect == "retry":
+        data = as_data(structured)
+        try:
+            passed = run.answer(who, text, data)
+        except _REFUSALS as refused:
+            decision = refused.decision
+            if decision is None or decision.effect != "retry":
+                return {**emptied, "messages": [*gone, AIMessage(str(refused), id=message.id)], "jump_to": "end"}
             withheld = AIMessage("(withheld)", id=message.id)
-            reason = HumanMessage(message_of(decision), additional_kwargs={"lc_source": OURS})
-            again = {"messages": [*gone, withheld, reason], "policy_attempts": attempts + 1, "jump_to": "model"}
-            return {**emptied, **again}
-        return {**emptied, "messages": [*gone, AIMessage(message_of(decision), id=message.id)], "jump_to": "end"}
+            reason = HumanMessage(str(refused), additional_kwargs={"lc_source": OURS})
+            return {**emptied, "messages": [*gone, withheld, reason], "jump_to": "model"}
+        if isinstance(passed, str):
+            return {**emptied, "messages": [*gone, AIMessage(passed, id=message.id)], "jump_to": "end"}
+        if passed["text"] == text and passed.get("data") == data:
+            return None
+        redacted: dict[str, Any] = {"messages": [*gone, AIMessage(passed["text"], id=message.id)]}
+        return redacted if structured is None else {**redacted, "structured_response": passed["data"]}
 
     # ------------------------------------------------------------------ runs
-    def _run(self, state: Any, runtime: Any, *, replaying: bool = True) -> tuple[Run, set[str]]:
-        """The run of a conversation and the ids of the messages it knows; read from the messages if it is new here."""
-        key = (state.get("policy_run") if isinstance(state, dict) else None) or _thread(runtime)
-        with self._lock:
-            if key is not None and key in self._runs:
-                self._runs.move_to_end(key)
-                return self._runs[key]
-            run, seen = self._gate.policy.run(id=key, attended=self._attended), set[str]()
-            messages = state.get("messages", []) if isinstance(state, dict) else state
-            history = list(messages) if replaying else _before_this_turn(messages)
-            for past in history_of(history):
-                if isinstance(past, HumanMessage):
-                    self._is_new(past, seen)
-                    self._input(past, run, runtime, users=is_users(past))
-                else:
-                    call, outcome = past
-                    name = self._prefix + call["name"]
-                    self._gate.remember(name, call["args"], call["id"] or "", outcome, run, (runtime,))
-            if key is not None:
-                self._runs[key] = (run, seen)
-                if len(self._runs) > MAX_RUNS:
-                    self._runs.popitem(last=False)
-            return run, seen
+    def _run(self, state: Any, runtime: Any, who: Asker, *, replaying: bool = True) -> _Kept:
+        """The run of a conversation; read from its messages if it is new here, or has ended, or is somebody else's.
 
-    @staticmethod
-    def _is_new(message: HumanMessage, seen: set[str]) -> bool:
-        """Whether a message was not seen before; it is from now on."""
-        known = message.id or f"text:{shown_text(message.content)}"
-        new = known not in seen
-        seen.add(known)
-        return new
+        Raises `Denied` where it may not begin.
+        """
+        key = (state.get("policy_run") if isinstance(state, dict) else None) or _thread(runtime)
+        ended: list[_Kept] = []
+        with self._lock:
+            kept = self._runs.get(key) if key is not None else None
+            if kept is None or not kept.run.serves(who):
+                ended = [] if kept is None else [kept]
+                kept = self._begun(key, state, who, replaying=replaying)
+            if key is not None:
+                self._runs[key] = kept
+                self._runs.move_to_end(key)
+                if len(self._runs) > MAX_RUNS:
+                    ended.append(self._runs.popitem(last=False)[1])
+        for one in ended:
+            one.run.close()
+        return kept
+
+    def _begun(self, key: str | None, state: Any, who: Asker, *, replaying: bool) -> _Kept:
+        messages = state.get("messages", []) if isinstance(state, dict) else state
+        seen: set[str] = set()
+        past: list[Past] = []
+        for one in history_of(list(messages) if replaying else _before_this_turn(messages)):
+            if isinstance(one, HumanMessage):
+                _is_new(one, seen)
+                users = is_users(one)
+                fields = {"text": shown_text(one.content), "source": "user" if users else "agent", "verified": users}
+                past.append(Event(name="@input", fields=fields))
+            else:
+                call, outcome = one
+                past.append((Request(tool=self._prefix + call["name"], args=call["args"], id=call["id"] or ""), outcome))
+        return _Kept(self._guard.begin(who, key=key, attended=self._attended, past=past), seen, key is not None)
+
+
+@contextmanager
+def _ending(kept: _Kept) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if not kept.lasts:
+            kept.run.close()
+
+
+_STOPS = (*_REFUSALS, ToolError, Suspended)
+
+
+def _instead(request: ToolCallRequest, stopped: BaseException) -> ToolMessage:
+    """What the model reads of a call that did not pass. LangGraph's own control flow goes on as it was."""
+    if isinstance(stopped, ToolError):
+        return stopped.answer
+    if isinstance(stopped, Suspended):
+        raise stopped.__cause__ or stopped
+    assert isinstance(stopped, _REFUSALS)
+    unknown = isinstance(stopped, DeadlineExceeded) and stopped.started  # whoever reads it again must not take it for undone
+    return refused(request.tool_call, str(stopped), None if unknown else stopped.decision)
+
+
+def _said(refused: Exception) -> AIMessage:
+    return AIMessage(str(refused), additional_kwargs={"lc_source": OURS})
+
+
+def _is_new(message: HumanMessage, seen: set[str]) -> bool:
+    """Whether a message was not seen before; it is from now on."""
+    known = message.id or f"text:{shown_text(message.content)}"
+    new = known not in seen
+    seen.add(known)
+    return new
 
 
 def _before_this_turn(messages: Sequence[Any]) -> list[Any]:
@@ -296,21 +346,3 @@ def _thread(runtime: Any) -> str | None:
 def _hints(metadata: dict[str, Any]) -> dict[str, Any]:
     """MCP's annotations among a tool's metadata."""
     return {name: value for name, value in metadata.items() if name.endswith("Hint") and isinstance(value, bool)}
-
-
-def _decided(request: ToolCallRequest, decision: Decision) -> ToolCallRequest:
-    return request.override(tool_call={**request.tool_call, "args": decision.args or {}})
-
-
-def _not_made(request: ToolCallRequest, decision: Decision) -> ToolMessage:
-    said = message_of(decision)
-    return refused(request.tool_call, said, decision)
-
-
-def _redacted(answer: Answer, message: ToolMessage, result: Any) -> Answer:
-    """The answer with the message's content replaced; the artifact, which may hold the same, is dropped."""
-    content = content_of(result)
-    shown = message.model_copy(update={"content": content, "artifact": None})
-    if isinstance(answer, ToolMessage):
-        return shown
-    return Command(update={"messages": [shown]}, goto=answer.goto, graph=answer.graph)

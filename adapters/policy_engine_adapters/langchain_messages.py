@@ -53,10 +53,12 @@ def content_of(data: Any) -> str:
     return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
 
 
-def refused(call: ToolCall, text: str, decision: Decision) -> ToolMessage:
+def refused(call: ToolCall, text: str, decision: Decision | None = None) -> ToolMessage:
     """The answer to a call that was not made, or whose result is not shown. Its artifact is for the host."""
-    asks = [_told(ask) for ask in decision.asks]
-    told = {"effect": decision.effect, "phase": decision.phase, "rules": list(decision.rules), "asks": asks}
+    told: dict[str, Any] = {"effect": "withhold", "phase": "result", "rules": [], "asks": []}
+    if decision is not None:
+        asks = [_told(ask) for ask in decision.asks]
+        told = {"effect": decision.effect, "phase": decision.phase, "rules": list(decision.rules), "asks": asks}
     return ToolMessage(
         content=text, tool_call_id=call["id"] or "", name=call["name"], status="error", artifact={OURS: told}
     )

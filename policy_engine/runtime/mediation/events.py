@@ -199,8 +199,8 @@ class _Happening:
 
     def _stopped(self, decision: Decision) -> Any:
         message = message_of(decision)
-        if decision.effect == "reply" and decision.degradation is not None:
-            return decision.degradation.text
+        if decision.effect == "reply" and decision.degradation is not None and self._name == "@answer":
+            return decision.degradation.text  # of an answer only: nobody asks a step or an input what to say
         if self._cause == "limit":
             wait = waited(self._wait)
             raise LimitReached(told_when(message, decision, wait), decision, wait)

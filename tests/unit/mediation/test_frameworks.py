@@ -184,3 +184,15 @@ def test_every_answer_has_all_its_tries(mediate: Callable[..., Mediator]) -> Non
                 run.answer("x")
             effects.append(refused.value.decision.effect)
     assert effects == ["retry", "withhold", "retry", "withhold"]
+
+
+def test_a_reply_stands_in_for_an_answer_and_stops_everything_else(mediate: Callable[..., Mediator]) -> None:
+    """A step beyond its limit does not go on because the policy has words for it."""
+    mediator = mediate(
+        'limit steps on @step to 1 per run else reply "enough"\nlimit answers on @answer to 1 per run else reply "ask again"\n'
+    )
+    with mediator.run(principal=USER) as run:
+        run.step(text="one")
+        with pytest.raises(Denied, match="enough"):
+            run.step(text="two")
+        assert [run.answer("a"), run.answer("b")] == ["a", "ask again"]
