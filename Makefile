@@ -16,7 +16,7 @@ PEERS := .cache/peers
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
-demo: $(VENV)/.demo ## rules decide a real agent and recorded traffic
+demo: $(VENV)/.demo ## rules mediate a real agent and decide recorded traffic
 	@$(PY) -m docs.demo
 
 test: $(VENV)/.dev ## all tests (about five minutes on two cores)
@@ -62,9 +62,9 @@ $(PY):
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 
-# The demo installs the core and LangChain, nothing else; tests install what developers need.
+# The demo installs the core, LangChain and the keys of approvers, nothing else; tests install what developers need.
 $(VENV)/.demo: pyproject.toml | $(PY)
-	@test -e $(VENV)/.dev || { echo "installing policy-engine and LangChain"; $(PIP) --editable '.[langchain]'; }
+	@test -e $(VENV)/.dev || { echo "installing policy-engine and LangChain"; $(PIP) --editable '.[langchain,approvals]'; }
 	@touch $@
 
 # Other engines stay out of the developers' environment.

@@ -7,7 +7,7 @@ from docs.demo import agent, replay
 
 def main() -> None:
     """Show both parts."""
-    print("1. A scripted LangChain agent, obeying whatever it reads, under rulesets/banking/banking.policy\n")
+    print("1. A scripted LangChain agent, obeying whatever it reads, under docs/demo/bank.policy and rulesets/banking\n")
     agent.show()
     print("\n2. Recorded agents, replayed through `policy decide rulesets/banking/banking.policy`\n")
     replay.show()

@@ -57,7 +57,8 @@ def _run(world: World, start: Start, begun: Entry, entries: list[Entry]) -> Medi
         raise NotResumable(f"the payloads of run {begun.run!r} were not kept, so its calls cannot be told apart")
     history, clocks = _history(world, entries, begun.run), world.clocks
     run = MediatedRun(
-        world=world, id=begun.run, root=begun.run, parent=None, history=history, principal=start.principal, agent=start.agent,
+        world=world, id=begun.run, root=begun.body.get("root", begun.run), parent=None, history=history,
+        principal=start.principal, agent=start.agent,
         context=dict(start.context or {}), salt=salt, begun=clocks.monotonic(), task=begun.body.get("task"), resumed=True,
         state=bytes.fromhex(entries[-1].digest),
     )  # fmt: skip
