@@ -153,17 +153,24 @@ def _unique(value: Any) -> str | None:
 
 
 def _positioned(check: Check, positions: list[Check]) -> Check:
-    """A tuple: the first items each by their own check. The check of the list then sees what those made of them."""
+    """A tuple: the first items each by their own check, whose answer stays.
+
+    The check of the list is of any item at any place: it looks at all, but might take one for the shape of another.
+    """
 
     def strict(value: Any, budget: Budget) -> Any:
         if not isinstance(value, list | tuple):
             return check(value, budget)
         given = items(value)
-        for index, position in enumerate(positions[: len(given)]):
+        own = []
+        for index, (position, item) in enumerate(zip(positions, given, strict=False)):
             try:
-                given[index] = position(given[index], budget)
+                own.append(position(item, budget))
             except Misfit as fault:
                 raise fault.within(index) from None
-        return check(given, budget)
+        made = check([*own, *given[len(own) :]], budget)
+        if isinstance(made, list):
+            made[: len(own)] = own
+        return made
 
     return strict

@@ -179,10 +179,23 @@ NESTED_TUPLE = {
     "type": "array",
     "items": {"type": "array", "prefixItems": [{"type": "string", "minLength": 1}], "items": False},
 }
+TWO_SHAPES = {
+    "type": "array",
+    "prefixItems": [
+        {"type": "object", "properties": {}, "required": [], "additionalProperties": {"type": "integer"}},
+        {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "b": {"type": "number", "minimum": 0, "maximum": 0}},
+            "required": ["a", "b"],
+        },
+    ],
+    "items": False,
+}
 
 
 @settings(max_examples=500, deadline=None)
 @given(pairs())
+@example((TWO_SHAPES, [{}, {"a": 0, "b": 0}]))
 @example((NESTED_TUPLE | {"maxItems": 1}, [[""]]))
 def test_both_twins_accept_the_same_and_make_the_same(pair: tuple[Any, Any]) -> None:
     """For any schema and value: both refuse, or both return the same normalised value."""
