@@ -39,7 +39,7 @@ from policy_engine.base.request import Agent, Principal
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.mediation.lifecycle import Start
 from policy_engine.runtime.mediation.past import Past
-from policy_engine.runtime.mediation.world import Mode, Wishes, World
+from policy_engine.runtime.mediation.world import Mode, Pending as PendingStyle, Wishes, World
 from policy_engine.runtime.ports.audit import AuditLog, Watcher
 from policy_engine.runtime.ports.notifier import Notifier
 from policy_engine.runtime.ports.telemetry import Telemetry
@@ -67,7 +67,7 @@ class Mediator:
         approvers: Approvers | None = None,
         notifier: Notifier | None = None,
         host_key: bytes | None = None,
-        pending: OneOf["raise", "wait"] = "raise",
+        pending: PendingStyle = "raise",
         tools: Mapping[str, Callable[..., Any]] | None = None,
         retryable: Callable[[BaseException], bool] = usually_retryable,
         to_data: Callable[[Any], Any] = lambda value: value,
@@ -83,8 +83,9 @@ class Mediator:
         async_sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         """`approvers` are the people who may answer, with their keys; `notifier` tells them; `host_key` marks what the host
-        says of its user, so that it counts in other processes too. `pending`: a call that waits for people raises `Pending`, or
-        waits. `tools` are functions by name, for `else call` and for calls without `execute`.
+        says of its user, so that it counts in other processes too. `pending`: a call that waits for people raises `Pending`
+        (`"raise"`), waits (`"wait"`), or hands its open questions to a function and waits. `tools` are functions by name, for
+        `else call` and for calls without `execute`.
 
         `retryable` says of a failure that another try may mend it, `to_data` makes plain data of results, `cost` tells what a
         call cost. `check_within` bounds deciding and checking itself, `places_per_tool` the calls of one tool that may go on

@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from policy_engine.assembly.mediating.bounding import bounded
 from policy_engine.assembly.mediating.pools import Pool
-from policy_engine.runtime.mediation.effects import Attempt, Attempted, Effect, Flow
+from policy_engine.runtime.mediation.effects import Attempt, Attempted, Check, Effect, Flow, Pause
 
 T = TypeVar("T")
 
@@ -46,9 +46,14 @@ class AsyncDriver:
                 answer = await self._attempt(effect)
             else:
                 try:
-                    await self._sleep(effect.seconds)
+                    answer = await self._waited(effect)
                 except BaseException as stopped:
                     fault = stopped
+
+    async def _waited(self, effect: Pause | Check) -> Any:
+        if isinstance(effect, Check):
+            return await anyio.to_thread.run_sync(partial(bounded, self._pool, effect.work, effect.seconds))
+        return await self._sleep(effect.seconds)
 
     async def _step(self, flow: Flow[Any], answer: Any, fault: BaseException | None) -> tuple[bool, Any]:
         def step() -> tuple[bool, Effect | Any]:

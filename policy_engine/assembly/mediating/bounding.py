@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from policy_engine.assembly.mediating.pools import Pool
+from policy_engine.runtime.mediation.effects import Hung
 
 T = TypeVar("T")
 CHECKS: Final = "the check itself"
 """The name under which parts of flows have their places in a pool."""
 
 
-class CheckHangs(Exception):
+class CheckHangs(Hung):
     """A part of a flow did not end in its time, or too many before it did not."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from policy_engine.assembly.mediating.bounding import bounded
 from policy_engine.assembly.mediating.pools import Pool
-from policy_engine.runtime.mediation.effects import Attempt, Attempted, Effect, Flow
+from policy_engine.runtime.mediation.effects import Attempt, Attempted, Check, Effect, Flow, Pause
 
 T = TypeVar("T")
 
@@ -38,9 +38,14 @@ class SyncDriver:
                 answer = self._attempt(effect)
             else:
                 try:
-                    self._sleep(effect.seconds)
+                    answer = self._waited(effect)
                 except BaseException as stopped:
                     fault = stopped
+
+    def _waited(self, effect: Pause | Check) -> Any:
+        if isinstance(effect, Check):
+            return bounded(self._pool, effect.work, effect.seconds)
+        return self._sleep(effect.seconds)
 
     def _step(self, flow: Flow[Any], answer: Any, fault: BaseException | None) -> Effect:
         def step() -> Effect:

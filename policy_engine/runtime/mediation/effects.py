@@ -48,7 +48,20 @@ class Pause:
     seconds: float
 
 
-Effect: TypeAlias = Attempt | Pause
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Work something out within `seconds`. The driver sends what it returns, or throws `Hung`: it is left behind then, and
+    must change nothing that anybody looks at."""
+
+    work: Callable[[], Any]
+    seconds: float
+
+
+class Hung(Exception):
+    """What was to be worked out did not come to an end in its time."""
+
+
+Effect: TypeAlias = Attempt | Pause | Check
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 

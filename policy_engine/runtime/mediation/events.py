@@ -4,32 +4,35 @@ returned."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
-from policy_engine.base.decision import Decision
+from policy_engine.base.decision import Decision, Timeout
 from policy_engine.base.records import Cause, EventBody
-from policy_engine.base.refusals import Denied, LimitReached, Pending
+from policy_engine.base.refusals import DeadlineExceeded, Denied, LimitReached, Pending
 from policy_engine.base.request import Approval, Event
 from policy_engine.base.values import Timestamp, datetime_of
 from policy_engine.base.wording import message_of
 from policy_engine.runtime.mediation.answering import told_when, waited
 from policy_engine.runtime.mediation.call import refusal
 from policy_engine.runtime.mediation.digests import bytes_of, digest_of
-from policy_engine.runtime.mediation.effects import Flow, Pause
+from policy_engine.runtime.mediation.effects import Check, Flow, Hung, Pause
 from policy_engine.runtime.mediation.people.desk import Standing
 from policy_engine.runtime.mediation.people.rendering import Asked
 from policy_engine.runtime.mediation.recording import write, write_event
 from policy_engine.runtime.mediation.runs import MediatedRun
-from policy_engine.runtime.mediation.stages.ask import pause
+from policy_engine.runtime.mediation.stages.ask import pause, tell_host
 from policy_engine.runtime.mediation.world import LEASE_NANOS
 from policy_engine.runtime.ports.audit import Record
 from policy_engine.runtime.ports.counters import Full
+from policy_engine.runtime.ports.telemetry import Operation, Span
 from policy_engine.runtime.windows import demand_of
 
 _ENDED: Final = "this run has ended"
 _LATE: Final = "the time for this run is over"
 _NOT_KEPT: Final = "this cannot be recorded or counted now; try again later"
 _MOST_STEPS: Final = 1000
+_OPERATIONS: Final[dict[str, Operation]] = {"@step": "step", "@answer": "answer"}
 
 
 def happen(run: MediatedRun, name: Any, fields: Mapping[str, Any], labels: Sequence[str] = ()) -> Flow[Any]:
@@ -37,15 +40,44 @@ def happen(run: MediatedRun, name: Any, fields: Mapping[str, Any], labels: Seque
 
     Raises `Denied`, `LimitReached` or `Pending`; where the decision's effect is `retry`, the host lets the model try again.
     """
+    span = _span(run, name)
+    try:
+        return (yield from _happen(run, name, fields, labels))
+    finally:
+        if span is not None:
+            span.end()
+
+
+def _span(run: MediatedRun, name: str) -> Span | None:
+    """Steps and answers are told as they pass."""
+    operation = _OPERATIONS.get(name)
+    if operation is None or run.world.telemetry is None:
+        return None
+    with nullcontext() if run.span is None else run.span.current():
+        return run.world.telemetry.begin(operation, name.removeprefix("@"), {"gen_ai.conversation.id": run.id})
+
+
+def _happen(run: MediatedRun, name: Any, fields: Mapping[str, Any], labels: Sequence[str]) -> Flow[Any]:
     made = _Happening(run, name, fields, labels)
+    bound = None if name == "@run" else made.bound()
     looks = 0
-    while made.decide() is not None:
+    asked: tuple[tuple[str, int], ...] = ()
+    while True:
+        if bound is None:
+            standing = made.decide()
+        else:
+            try:
+                standing = yield Check(made.decide, bound.after.total_seconds())
+            except Hung:
+                return _Happening(run, name, fields, labels).late(bound)
+        if standing is None:
+            return made.end()
         left = run.left()
         if run.world.wishes.pending == "raise" or (left is not None and left <= 0):
-            break
+            return made.end()
+        asked = tell_host(run.world, standing, asked)
         yield Pause(pause(looks))
         looks += 1
-    return made.end()
 
 
 class _Happening:
@@ -69,6 +101,24 @@ class _Happening:
         self._seen = self._attempt = 0
         self._state = b""
         self._decision: Decision | None = None
+
+    def bound(self) -> Timeout | None:
+        """How long its check may take, if a rule says so."""
+        self._at = self._world.clocks.now()
+        return self._policy.bounds.event_timeout(self._event(), run=self._run.history) if self._enforced else None
+
+    def late(self, bound: Timeout) -> Any:
+        """Its check did not end in its time, and may still hold the run's lock: nothing of it goes on or is noted."""
+        self._at, self._cause = self._world.clocks.now(), "deadline"
+        decision = self._policy.bounds.timed_out(self._event(), None, bound.rule)
+        self._decision = decision
+        try:
+            write_event(
+                self._run, self._name, decision, self._body(decision, self._run.history.length), self._fields, (), self._at
+            )
+        except Exception as fault:
+            decision = self._refuse("store", f"{_NOT_KEPT} ({type(fault).__name__})")
+        return self._stopped(decision)
 
     def decide(self) -> Standing | None:
         """Decide with all answers there are. Returns where the questions stand, if people must answer first."""
@@ -201,6 +251,8 @@ class _Happening:
         message = message_of(decision)
         if decision.effect == "reply" and decision.degradation is not None and self._name == "@answer":
             return decision.degradation.text  # of an answer only: nobody asks a step or an input what to say
+        if self._cause == "deadline":
+            raise DeadlineExceeded(message, decision, started=False)
         if self._cause == "limit":
             wait = waited(self._wait)
             raise LimitReached(told_when(message, decision, wait), decision, wait)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal as OneOf, TypeAlias
 
 from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.mediation.people.desk import People
+from policy_engine.runtime.ports.approvals import Question
 from policy_engine.runtime.ports.audit import AuditLog
 from policy_engine.runtime.ports.counters import CounterStore
 from policy_engine.runtime.ports.telemetry import Telemetry
@@ -16,6 +17,9 @@ from policy_engine.runtime.ports.telemetry import Telemetry
 Mode: TypeAlias = OneOf["enforce", "observe"]
 Backoff: TypeAlias = Callable[[int, float, float], float]
 """Seconds to wait before try number `n + 1`, between the first and the last pause of the rule."""
+
+Pending: TypeAlias = OneOf["raise", "wait"] | Callable[[Sequence[Question]], None]
+"""What a call does that waits for people: raise `Pending`, wait, or tell the host which questions are open, and then wait."""
 
 LEASE_NANOS: Final = 30 * NANOS_PER_SECOND
 """How long a place is kept for a call whose process gives no sign of life."""
@@ -35,12 +39,12 @@ class Clocks:
 class Wishes:
     """How the host wants it.
 
-    `pending`: whether a call that waits for people raises `Pending` or waits itself. `retryable` says of an exception that
+    `pending`: see `Pending`. `retryable` says of an exception that
     another try may succeed. `to_data` makes plain data of what a tool returned; `cost` tells what a call cost. `tools` are
     functions for `else call` and for calls without `execute`.
     """
 
-    pending: OneOf["raise", "wait"]
+    pending: Pending
     retryable: Callable[[BaseException], bool]
     to_data: Callable[[Any], Any]
     cost: Callable[[str, Any], float] | None

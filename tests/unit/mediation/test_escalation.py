@@ -250,6 +250,23 @@ def test_waiting_blocks_until_somebody_answers(mediate: Callable[..., Mediator],
     assert shop.ran == [500.0]
 
 
+def test_a_host_can_be_called_back(mediate: Callable[..., Mediator], time: FakeTime) -> None:
+    """`pending=function`: it hears of the open questions, once a tier, and the call waits meanwhile."""
+    heard: list[list[str]] = []
+
+    def ask(questions: Any) -> None:
+        heard.append([question.queue for question in questions])
+        if questions[0].queue == "managers":
+            shop.say(MAX)
+            shop.say(MIA)
+
+    mediator = mediate(TWO, approvers=PEOPLE, pending=ask)
+    shop = Shop(mediator, time)
+    with mediator.run(principal=USER) as run:
+        assert shop.refund(run) == "refunded 500.0"
+    assert heard == [["finance"], ["managers"]]
+
+
 def test_the_user_of_the_conversation_answers_through_the_host(open_shop: Callable[..., Shop]) -> None:
     """The queue `user` is answered by the host for the user, and is silent at once where nobody attends."""
     shop = open_shop("escalate big on crm.refund when args.amount > 100.0 to user within 10m\n")

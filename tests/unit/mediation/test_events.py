@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from policy_engine import Denied, Mediator, Principal
+from policy_engine import DeadlineExceeded, Denied, HostFunction, Mediator, Principal, loads
+
+from .conftest import HEAD, TOOLS, FakeTime
 
 USER = Principal(id="u1", tenant="acme")
 GOOD = {"id": "7", "card": "1", "tenant": "acme"}
@@ -141,3 +145,22 @@ def test_a_run_counts_as_completed_when_its_answer_passed(mediate: Callable[...,
     with mediator.run(principal=USER) as run:
         run.complete()
     assert ended() is True
+
+
+def test_the_check_of_an_event_has_its_time(time: FakeTime, store: str) -> None:
+    """A detector that hangs ends in a refusal that is recorded, and the answer is not said."""
+    release = threading.Event()
+
+    def slow(text: str) -> bool:
+        release.wait(30)
+        return True
+
+    function = HostFunction("fine", ["string"], "bool", slow, deadline=timedelta(seconds=60))
+    rules = HEAD + "timeout check on @answer after 50ms\nvalidate good on @answer require fine(answer.text)\n"
+    policy = loads(rules, files={"tools.json": TOOLS}, functions=[function])
+    with Mediator(policy, store) as mediator, mediator.run(principal=USER) as run:
+        with pytest.raises(DeadlineExceeded):
+            run.answer("hello")
+        events = [entry.body for entry in mediator.audit.entries() if entry.kind == "event"]
+        assert events[-1]["name"] == "@answer" and events[-1]["cause"] == "deadline"
+        release.set()

@@ -16,6 +16,7 @@ from policy_engine.runtime.mediation.recording import write, write_people
 from policy_engine.runtime.mediation.runs import MediatedRun
 from policy_engine.runtime.mediation.stages.decide import decide
 from policy_engine.runtime.mediation.stages.reserve import give_back, hold, reserve
+from policy_engine.runtime.mediation.world import World
 from policy_engine.runtime.ports.approvals import TooManyQuestions
 from policy_engine.runtime.ports.audit import Record
 
@@ -39,6 +40,7 @@ def ask(call: Call) -> Flow[None] | None:
 
 def _ask(call: Call) -> Flow[None]:
     looks = steps = 0
+    told: tuple[tuple[str, int], ...] = ()
     while steps < _MOST_STEPS:
         standing = stand(call, call.decided, call.answers)
         if standing.answers != call.answers:
@@ -51,9 +53,18 @@ def _ask(call: Call) -> Flow[None]:
         if call.world.wishes.pending == "raise":
             hold(call, max((question.expires for question in standing.questions), default=until))
             raise Waiting(call.decided)
+        told = tell_host(call.world, standing, told)
         yield from _wait(call, until, looks)
         looks += 1
     raise Refused(refusal(call.policy, call.request.tool, "too_costly", _UNASKED, "a ladder without an end"), "engine")
+
+
+def tell_host(world: World, standing: Standing, told: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    """Call the host back where it wants that, once for each question and tier; returns what it was told."""
+    asked = tuple((question.id, question.tier) for question in standing.questions)
+    if callable(world.wishes.pending) and asked != told:
+        world.wishes.pending(standing.questions)
+    return asked
 
 
 def stand(call: Call, decision: Decision, told: tuple[Approval, ...]) -> Standing:

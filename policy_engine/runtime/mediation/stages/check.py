@@ -9,7 +9,7 @@ from policy_engine.base.decision import Decision
 from policy_engine.base.request import Approval, Outcome
 from policy_engine.runtime.mediation.call import Call, Refused, Waiting
 from policy_engine.runtime.mediation.effects import Flow, Pause
-from policy_engine.runtime.mediation.stages.ask import pause, stand, use_answers
+from policy_engine.runtime.mediation.stages.ask import pause, stand, tell_host, use_answers
 from policy_engine.runtime.mediation.stages.execute import execute
 
 _MOST_ROUNDS: Final = 1000
@@ -82,6 +82,7 @@ def _settled(call: Call) -> Flow[None]:
     approvals: tuple[Approval, ...] = ()
     attempt = 0 if call.policy.bounds.repeatable(call.request) else _NEVER_AGAIN
     looks = steps = 0
+    asked: tuple[tuple[str, int], ...] = ()
     while steps < _MOST_ROUNDS:
         output = call.output
         assert output is not None
@@ -97,6 +98,7 @@ def _settled(call: Call) -> Flow[None]:
             if not fresh and call.world.wishes.pending == "raise":
                 raise Waiting(output)
             if not fresh:
+                asked = tell_host(call.world, standing, asked)
                 yield Pause(pause(looks))
                 looks += 1
                 if (left := call.run.left()) is not None and left <= 0:
