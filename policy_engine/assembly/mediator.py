@@ -25,6 +25,7 @@ from policy_engine.assembly.mediating.async_driver import AsyncDriver
 from policy_engine.assembly.mediating.backoff import jittered
 from policy_engine.assembly.mediating.clocks import machine_clocks
 from policy_engine.assembly.mediating.failures import retryable as usually_retryable
+from policy_engine.assembly.mediating.guarded_telemetry import GuardedTelemetry
 from policy_engine.assembly.mediating.handles import Drivers, RunHandle
 from policy_engine.assembly.mediating.modes import Switch
 from policy_engine.assembly.mediating.pools import PLACES, Pool
@@ -104,7 +105,8 @@ class Mediator:
         wishes = Wishes(
             pending=pending, retryable=retryable, to_data=to_data, cost=cost, tools=dict(tools or {}), backoff=jittered
         )
-        self._world = World(self._bound(policy), stores.counters, self.people, log, telemetry, clocks, wishes, mode)
+        guarded = None if telemetry is None else GuardedTelemetry(telemetry)
+        self._world = World(self._bound(policy), stores.counters, self.people, log, guarded, clocks, wishes, mode)
         self._pool = pool = Pool(places_per_tool)
         bound = None if check_within is None else check_within.total_seconds()
         self._drivers = Drivers(

@@ -42,10 +42,12 @@ class Redo:
         self._ledger = ledger
         self._policies: dict[str, Again | str] = {}
         self._answers: list[Entry] | None = None
+        self._unended: str | None = None
 
     def redo(self, wanted: Callable[[Entry], bool], *, runs: Iterable[str] | None = None) -> Iterator[Redone]:
         """Make those decisions again, in the order of the log. `runs`: only those have any."""
         entries = self._entries(runs)
+        self._unended = _unended(entries)
         replays: dict[str, Replay] = {}
         by_run: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -110,10 +112,27 @@ class Redo:
         if not asked:
             return None
         problem = "" if decision is None else difference(entry, decision)
+        unread = {tuple(error) for error in entry.body.get("errors", ()) if error[1] == "not_available"}
+        if problem and unread - {(one.rule, one.kind, one.place) for one in (decision.errors if decision else ())}:
+            return Redone(entry, "inexact", f"cannot be redone exactly: something could not be read then ({problem})", note)
+        if problem and replay.keeps and self._unended is not None:
+            missing = f"what came of {self._unended} is not recorded, and may count in a history"
+            return Redone(entry, "inexact", f"cannot be redone exactly: {missing} ({problem})", note)
         if problem and replay.gap is not None:
             missing = f"entry {replay.gap} of the run's trace is told by no record"
             return Redone(entry, "inexact", f"cannot be redone exactly: {missing} ({problem})", note)
         return Redone(entry, "differs" if problem else "equal", problem, note)
+
+
+def _unended(entries: Iterable[Entry]) -> str | None:
+    """A call that was let through, and of which no outcome was recorded."""
+    open_calls: dict[str, None] = {}
+    for entry in entries:
+        if entry.kind == "decision" and entry.body["effect"] == "allow":
+            open_calls[entry.call or ""] = None
+        elif entry.kind == "outcome":
+            open_calls.pop(entry.call or "", None)
+    return next(iter(open_calls), None)
 
 
 def difference(entry: Entry, made: Decision) -> str:

@@ -81,6 +81,9 @@ class Replay:
         again = self._again(entry)
         self._build(again, entry)
         made = self._made(again, entry)
+        if self.keeps and self._done == self._position[entry.sequence]:
+            self._apply(again, entry)  # other runs may read it before anything else happens in this one
+            self._done += 1
         note = "" if again.engine is None else f"decided by engine {again.engine} then"
         return made, note
 

@@ -76,6 +76,11 @@ class Faulty:
         """Whether the call that goes wrong was made."""
         return len(self.calls) >= self._at
 
+    def arm(self, at: int) -> None:
+        """Count anew: the call number `at` from now on goes wrong."""
+        self.calls = []
+        self._at = at
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
         if not callable(found) or name.startswith("_") or (self._only is not None and name not in self._only):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from policy_engine.assembly.mediating.bounding import bounded
 from policy_engine.assembly.mediating.pools import Pool
+from policy_engine.assembly.mediating.uninterrupted import uninterrupted
 from policy_engine.runtime.mediation.effects import Attempt, Attempted, Check, Effect, Flow, Pause
 
 T = TypeVar("T")
@@ -32,46 +33,67 @@ class AsyncDriver:
         self._threaded = threaded
         self._bound = bound
 
-    async def drive(self, flow: Flow[T]) -> T:
-        """What the flow returns or raises. Cancellation is told to the flow first, which gives back what it holds and records
-        what it knows, and then goes on."""
+    async def drive(self, flow: Flow[T], name: str = "") -> T:
+        """What the flow returns or raises; raises `CheckHangs`. `name` is what it decides about.
+
+        Cancellation is told to the flow first, which gives back what it holds and records what it knows, and then goes on.
+        """
         answer: Any = None
         fault: BaseException | None = None
-        while True:
-            ended, effect = await self._step(flow, answer, fault)
-            if ended:
-                return effect  # type: ignore[no-any-return]
-            answer = fault = None
-            if isinstance(effect, Attempt):
-                answer = await self._attempt(effect)
-            else:
-                try:
-                    answer = await self._waited(effect)
-                except BaseException as stopped:
-                    fault = stopped
+        begun = False
+        try:
+            while True:
+                ended, effect, stopped = await self._step(flow, answer, fault, name, begun)
+                if ended:
+                    if stopped is not None:
+                        raise stopped
+                    return effect  # type: ignore[no-any-return]
+                answer, fault, begun = None, stopped, True
+                if stopped is not None:
+                    continue
+                if isinstance(effect, Attempt):
+                    answer = await self._attempt(effect)
+                else:
+                    try:
+                        answer = await self._waited(effect, name)
+                    except BaseException as cancelled:
+                        fault = cancelled
+        finally:
+            with suppress(ValueError):  # it still runs, left behind, and is closed when it does not
+                flow.close()
 
-    async def _waited(self, effect: Pause | Check) -> Any:
-        if isinstance(effect, Check):
-            return await anyio.to_thread.run_sync(partial(bounded, self._pool, effect.work, effect.seconds))
-        return await self._sleep(effect.seconds)
+    async def _waited(self, effect: Pause | Check, name: str) -> Any:
+        if not isinstance(effect, Check):
+            return await self._sleep(effect.seconds)
+        answer, stopped = await uninterrupted(partial(bounded, self._pool, name, effect.work, effect.seconds))
+        if stopped is not None:
+            raise stopped
+        return answer
 
-    async def _step(self, flow: Flow[Any], answer: Any, fault: BaseException | None) -> tuple[bool, Any]:
+    async def _step(
+        self, flow: Flow[Any], answer: Any, fault: BaseException | None, name: str, begun: bool
+    ) -> tuple[bool, Any, BaseException | None]:
+        """Whether the flow has ended, its effect or result, and what stopped this task meanwhile."""
+
         def step() -> tuple[bool, Effect | Any]:
             try:
                 return False, flow.send(answer) if fault is None else flow.throw(fault)
             except StopIteration as ended:  # must not cross a thread or a coroutine as it is
                 return True, ended.value
 
-        if not self._threaded and self._bound is None:
-            return step()
-        work = step if self._bound is None else partial(bounded, self._pool, step, self._bound)
-        with anyio.CancelScope(shield=True):
-            ended = await anyio.to_thread.run_sync(work)
-        return ended
+        if self._bound is not None:
+            made, stopped = await uninterrupted(
+                partial(bounded, self._pool, name, step, self._bound, flow, begun=begun)
+            )
+        elif self._threaded:
+            made, stopped = await uninterrupted(step)
+        else:
+            made, stopped = step(), None
+        return *made, stopped
 
     async def _attempt(self, effect: Attempt) -> Attempted:
         begun = time.monotonic_ns()
-        within = nullcontext() if effect.span is None else effect.span.current()
+        within = nullcontext() if effect.within is None else effect.within
         try:
             with within:
                 if not inspect.iscoroutinefunction(inspect.unwrap(effect.execute)):
@@ -92,8 +114,12 @@ class AsyncDriver:
         job = self._pool.begin(effect.tool, partial(effect.execute, **effect.args))
         if job is None:
             return Attempted("busy")
-        with anyio.move_on_after(effect.seconds):
-            await anyio.to_thread.run_sync(job.done.wait, abandon_on_cancel=True)
+        try:
+            with anyio.move_on_after(effect.seconds):
+                await anyio.to_thread.run_sync(job.done.wait, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+        except BaseException:  # this task is cancelled, the thread is not
+            self._pool.end(job, begun)
+            raise
         attempted = self._pool.end(job, begun)
         if attempted.status == "returned" and inspect.isawaitable(attempted.value):
             return Attempted("returned", await attempted.value, duration=time.monotonic_ns() - begun)

@@ -6,6 +6,7 @@ Everything they do is a flow of `runtime/mediation`; they only choose who drives
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
@@ -64,37 +65,57 @@ class RunHandle:
         self._start = start if delegation is None else delegation.start
         self._run = None if delegation is None else delegation.run
         self._entered: SyncRun | AsyncRun | None = None
+        self._used = False
 
-    def _opened(self) -> MediatedRun:
-        if self._entered is not None:
+    def _opening(self) -> Flow[MediatedRun]:
+        if self._used:
             raise RuntimeError("a run is entered once; ask the mediator for another")
+        self._used = True
         if self._start.resume and self._ledger is not None:
-            return resumed(self._world, self._ledger, self._start)
-        return opened(self._world, self._start) if self._run is None else self._run
+            run = resumed(self._world, self._ledger, self._start)
+        else:
+            run = opened(self._world, self._start) if self._run is None else self._run
+        if not run.resumed:
+            yield from begin(run, self._start)
+        return run
 
     def __enter__(self) -> SyncRun:
-        run = SyncRun(self._opened(), self._drivers)
-        self._entered = run
-        if not run._run.resumed:
-            run._drive(begin(run._run, self._start))
-        return run
+        try:
+            run = self._drivers.sync.drive(self._opening(), "@run")
+        except CheckHangs:
+            raise hanging(self._world, "@run") from None
+        self._entered = entered = SyncRun(run, self._drivers)
+        return entered
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         assert isinstance(self._entered, SyncRun)
-        self._entered._close(None if kind is None else kind.__name__)
+        with _in_doubt(fault):
+            self._entered._close(None if kind is None else kind.__name__)
 
     async def __aenter__(self) -> AsyncRun:
-        run = AsyncRun(self._opened(), self._drivers)
-        self._entered = run
-        if not run._run.resumed:
-            await run._drive(begin(run._run, self._start))
-        return run
+        try:
+            run = await self._drivers.tasks.drive(self._opening(), "@run")
+        except CheckHangs:
+            raise hanging(self._world, "@run") from None
+        self._entered = entered = AsyncRun(run, self._drivers)
+        return entered
 
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert isinstance(self._entered, AsyncRun)
-        await self._entered._close(None if kind is None else kind.__name__)
+        with _in_doubt(fault):
+            await self._entered._close(None if kind is None else kind.__name__)
+
+
+def _in_doubt(fault: BaseException | None) -> AbstractContextManager[None]:
+    """Where a run ends by an exception, that is what its host hears, also if the end could not be recorded."""
+    return nullcontext() if fault is None else suppress(Denied)
+
+
+def hanging(world: World, name: str) -> Denied:
+    """The refusal of what was not decided in its time."""
+    return Denied(_HANGS, refusal(world.policy, name, "not_available", _HANGS, _HANGS))
 
 
 class _Held:
@@ -151,9 +172,9 @@ class _Held:
     def _flow_answer(self, text: str, data: Any) -> Flow[Any]:
         return _answering(self._run, text, data)
 
-    def _hangs(self, name: str) -> Denied:
-        return Denied(_HANGS, refusal(self._run.world.policy, name, "not_available", _HANGS, _HANGS))
-
+    def _known(self, name: str) -> str:
+        """A tool of the policy, or an event; all that agents invent beside is one, so that it takes no more places."""
+        return name if name[:1] == "@" or name in self._run.world.policy.compiled.tools else "*"
 
 def _answering(run: MediatedRun, text: str, data: Any) -> Flow[Any]:
     fields = {"text": text} if data is None else {"text": text, "data": data}
@@ -172,9 +193,9 @@ class SyncRun(_Held):
 
     def _drive(self, flow: Flow[T], name: str = "@run") -> T:
         try:
-            return self._drivers.sync.drive(flow)
+            return self._drivers.sync.drive(flow, self._known(name))
         except CheckHangs:
-            raise self._hangs(name) from None
+            raise hanging(self._run.world, name) from None
 
     def call(
         self, tool: str, args: Mapping[str, Any] | str | bytes = {}, *, execute: Callable[..., Any] | None = None,
@@ -261,9 +282,9 @@ class AsyncRun(_Held):
 
     async def _drive(self, flow: Flow[T], name: str = "@run") -> T:
         try:
-            return await self._drivers.tasks.drive(flow)
+            return await self._drivers.tasks.drive(flow, self._known(name))
         except CheckHangs:
-            raise self._hangs(name) from None
+            raise hanging(self._run.world, name) from None
 
     async def call(
         self, tool: str, args: Mapping[str, Any] | str | bytes = {}, *, execute: Callable[..., Any] | None = None,

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from policy_engine.runtime.mediation.effects import Attempted
@@ -21,13 +22,15 @@ _MOST_IDLE: Final = 8
 
 
 class Job:
-    """One call in a thread of the pool. `done` is set when it ended; `late` = nobody waits for it any more."""
+    """One call in a thread of the pool. `done` is set when it ended; `late` = nobody waits for it any more: then `if_late`
+    follows, in the same thread."""
 
-    __slots__ = ("call", "context", "done", "error", "late", "lock", "tool", "value")
+    __slots__ = ("call", "context", "done", "error", "if_late", "late", "lock", "tool", "value")
 
-    def __init__(self, tool: str, call: Callable[[], Any]) -> None:
+    def __init__(self, tool: str, call: Callable[[], Any], if_late: Callable[[], object] | None = None) -> None:
         self.tool = tool
         self.call = call
+        self.if_late = if_late
         self.context = contextvars.copy_context()
         self.done = threading.Event()
         self.lock = threading.Lock()
@@ -53,23 +56,36 @@ class Pool:
         with self._lock:
             return {tool: count for tool, count in self._abandoned.items() if count}
 
-    def run(self, tool: str, call: Callable[[], Any], seconds: float) -> Attempted:
-        """Call it in a thread, and wait so long at most."""
+    def run(
+        self, tool: str, call: Callable[[], Any], seconds: float, if_late: Callable[[], object] | None = None, *,
+        always: bool = False,
+    ) -> Attempted:  # fmt: skip
+        """Call it in a thread, and wait so long at most. `if_late` follows in the thread where nobody waits any more; `always`
+        = also where all places are taken."""
         begun = time.monotonic_ns()
-        job = self.begin(tool, call)
+        job = self.begin(tool, call, if_late, always=always)
         if job is None:
             return Attempted("busy")
-        job.done.wait(seconds)
+        try:
+            self._await(job, seconds)
+        except BaseException:  # this thread is stopped, the other one is not
+            self.end(job, begun)
+            raise
         return self.end(job, begun)
 
-    def begin(self, tool: str, call: Callable[[], Any]) -> Job | None:
+    def _await(self, job: Job, seconds: float) -> None:
+        job.done.wait(seconds)
+
+    def begin(
+        self, tool: str, call: Callable[[], Any], if_late: Callable[[], object] | None = None, *, always: bool = False
+    ) -> Job | None:
         """Start it in a thread; None where the tool's places are taken."""
         with self._lock:
-            if self._taken.get(tool, 0) >= self._places:
+            if self._taken.get(tool, 0) >= self._places and not always:
                 return None
             self._taken[tool] = self._taken.get(tool, 0) + 1
             line = self._idle.pop() if self._idle else None
-        job = Job(tool, call)
+        job = Job(tool, call, if_late)
         if line is None:
             line = queue.SimpleQueue()
             try:
@@ -104,6 +120,9 @@ class Pool:
             with job.lock:
                 job.done.set()
                 late = job.late
+            if late and job.if_late is not None:
+                with suppress(BaseException):
+                    job.if_late()
             self._leave(job.tool, late)
             del job
             with self._lock:
@@ -113,6 +132,13 @@ class Pool:
 
     def _leave(self, tool: str, late: bool = False) -> None:
         with self._lock:
-            self._taken[tool] -= 1
+            _less(self._taken, tool)
             if late:
-                self._abandoned[tool] -= 1
+                _less(self._abandoned, tool)
+
+
+def _less(counts: dict[str, int], name: str) -> None:
+    """One less, and nothing kept of names that count nothing: agents may invent tools without end."""
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 from policy_engine.assembly.mediating.bounding import bounded
@@ -24,38 +24,43 @@ class SyncDriver:
         self._sleep = sleep
         self._bound = bound
 
-    def drive(self, flow: Flow[T]) -> T:
-        """What the flow returns or raises."""
+    def drive(self, flow: Flow[T], name: str = "") -> T:
+        """What the flow returns or raises; raises `CheckHangs`. `name` is what it decides about."""
         answer: Any = None
         fault: BaseException | None = None
-        while True:
-            try:
-                effect: Effect = self._step(flow, answer, fault)
-            except StopIteration as ended:
-                return ended.value  # type: ignore[no-any-return]
-            answer = fault = None
-            if isinstance(effect, Attempt):
-                answer = self._attempt(effect)
-            else:
+        begun = False
+        try:
+            while True:
                 try:
-                    answer = self._waited(effect)
-                except BaseException as stopped:
-                    fault = stopped
+                    effect: Effect = self._step(flow, answer, fault, name, begun)
+                except StopIteration as ended:
+                    return ended.value  # type: ignore[no-any-return]
+                answer, fault, begun = None, None, True
+                if isinstance(effect, Attempt):
+                    answer = self._attempt(effect)
+                else:
+                    try:
+                        answer = self._waited(effect, name)
+                    except BaseException as stopped:
+                        fault = stopped
+        finally:
+            with suppress(ValueError):  # it still runs, left behind, and is closed when it does not
+                flow.close()
 
-    def _waited(self, effect: Pause | Check) -> Any:
+    def _waited(self, effect: Pause | Check, name: str) -> Any:
         if isinstance(effect, Check):
-            return bounded(self._pool, effect.work, effect.seconds)
+            return bounded(self._pool, name, effect.work, effect.seconds)
         return self._sleep(effect.seconds)
 
-    def _step(self, flow: Flow[Any], answer: Any, fault: BaseException | None) -> Effect:
+    def _step(self, flow: Flow[Any], answer: Any, fault: BaseException | None, name: str, begun: bool) -> Effect:
         def step() -> Effect:
             return flow.send(answer) if fault is None else flow.throw(fault)
 
-        return step() if self._bound is None else bounded(self._pool, step, self._bound)
+        return step() if self._bound is None else bounded(self._pool, name, step, self._bound, flow, begun=begun)
 
     def _attempt(self, effect: Attempt) -> Attempted:
         begun = time.monotonic_ns()
-        within = nullcontext() if effect.span is None else effect.span.current()
+        within = nullcontext() if effect.within is None else effect.within
         try:
             with within:
                 if effect.seconds is not None:

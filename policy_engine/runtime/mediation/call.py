@@ -78,6 +78,10 @@ class Call:
     checked: tuple[Approval, ...] = ()
     """Answers about the result."""
     output: Decision | None = None
+    noted: bool = False
+    """Whether its outcome is noted in the run, and not recorded yet."""
+    ended: bool = False
+    """Whether its outcome was recorded."""
     record: str = ""
     """Digest of the decision record, once it is kept."""
     span: Span | None = None

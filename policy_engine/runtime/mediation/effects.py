@@ -6,23 +6,23 @@ A flow is a generator: it yields an effect, and is sent what came of it. It is d
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal as OneOf, TypeAlias, TypeVar
-
-from policy_engine.runtime.ports.telemetry import Span
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Call `execute(**args)` once, for at most `seconds` (None = without end). The driver sends an `Attempted`."""
+    """Call `execute(**args)` once, for at most `seconds` (None = without end), inside `within`. The driver sends an
+    `Attempted`."""
 
     tool: str
     execute: Callable[..., Any]
     args: dict[str, Any]
     seconds: float | None
-    span: Span | None
+    within: AbstractContextManager[Any] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from policy_engine.base.request import Approval, Event
 from policy_engine.base.values import Timestamp, datetime_of
 from policy_engine.base.wording import message_of
 from policy_engine.runtime.mediation.answering import told_when, waited
+from policy_engine.runtime.mediation.believing import believed_full
 from policy_engine.runtime.mediation.call import refusal
 from policy_engine.runtime.mediation.digests import bytes_of, digest_of
 from policy_engine.runtime.mediation.effects import Check, Flow, Hung, Pause
@@ -24,7 +25,6 @@ from policy_engine.runtime.mediation.runs import MediatedRun
 from policy_engine.runtime.mediation.stages.ask import pause, tell_host
 from policy_engine.runtime.mediation.world import LEASE_NANOS
 from policy_engine.runtime.ports.audit import Record
-from policy_engine.runtime.ports.counters import Full
 from policy_engine.runtime.ports.telemetry import Operation, Span
 from policy_engine.runtime.windows import demand_of
 
@@ -231,13 +231,15 @@ class _Happening:
         beyond = frozenset(index for index, one in enumerate(owed) if one.observe or not self._enforced)
         counters = self._world.counters
         try:
-            full: Full | None = counters.reserve(name, demands, now=self._at, lease=LEASE_NANOS, beyond=beyond)
-            if full is None:
-                counters.commit(name, {}, now=self._at)
-                return decision
-            rule = owed[full.index].rule
+            answer = counters.reserve(name, demands, now=self._at, lease=LEASE_NANOS, beyond=beyond)
+            full = believed_full(answer, len(demands))
         except Exception as fault:
+            self._world.unsettled.settle(counters, name, None, self._at)
             return self._refuse("store", f"{_NOT_KEPT} ({type(fault).__name__})")
+        if full is None:
+            self._world.unsettled.settle(counters, name, {}, self._at)
+            return decision
+        rule = owed[full.index].rule
         self._cause, self._wait = "limit", full.wait
         self._decision = self._policy.bounds.over_limit(self._event(), decision, rule, run=self._run.history)
         return self._decision

@@ -24,6 +24,8 @@ from policy_engine.runtime.ports.approvals import Question
 from policy_engine.runtime.ports.audit import Record
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 
+_UNENDED = "the end of this run cannot be recorded now"
+_UNPLANNED = "this plan cannot be recorded now; try again later"
 _UNRECORDED = "this run cannot be recorded now, so it does not begin; try again later"
 
 
@@ -94,11 +96,10 @@ def begin(run: MediatedRun, start: Start) -> Flow[None]:
     if start.past:
         payloads["past"] = past_data(start.past)
     try:
-        write(run, Record("run.begun", at, run.id, None, body, payloads))
-    except Exception as fault:
+        _written(run, Record("run.begun", at, run.id, None, body, payloads), _UNRECORDED)
+    except Denied:
         run.open = False
-        told = f"{_UNRECORDED} ({type(fault).__name__})"
-        raise Denied(_UNRECORDED, refusal(world.policy, "@run", "not_available", _UNRECORDED, told)) from None
+        raise
     for said, inherited in start.inherited:
         run.history.put_input(said, labels=inherited)
     if start.past:
@@ -107,7 +108,8 @@ def begin(run: MediatedRun, start: Start) -> Flow[None]:
     try:
         yield from _asked(run, start)
     except BaseException as refused:
-        end(run, False, type(refused).__name__)
+        with suppress(Denied):
+            end(run, False, type(refused).__name__)
         raise
 
 
@@ -135,7 +137,8 @@ def _bound(run: MediatedRun, within: timedelta | None) -> None:
 
 
 def end(run: MediatedRun, completed: bool, cause: str | None) -> None:
-    """Close the run: nothing passes in it from now on. A log that fails makes this raise; the run is closed all the same."""
+    """Close the run: nothing passes in it from now on. Raises `Denied` where that cannot be recorded; the run is closed all the
+    same."""
     run.open = False
     if run.span is not None:
         run.span.end(cause)
@@ -148,7 +151,7 @@ def end(run: MediatedRun, completed: bool, cause: str | None) -> None:
     }  # fmt: skip
     if run.resumed:
         body["resumed"] = True
-    write(run, Record("run.ended", run.world.clocks.now(), run.id, None, body, {}))
+    _written(run, Record("run.ended", run.world.clocks.now(), run.id, None, body, {}), _UNENDED)
 
 
 def asked_for(run: MediatedRun, id: str) -> tuple[Question, ...]:
@@ -175,9 +178,19 @@ def given_up(run: MediatedRun, id: str) -> None:
 
 
 def planned(run: MediatedRun, tools: Iterable[str]) -> None:
-    """The agent says which tools it will call, in order. Decides nothing; coherence is measured against it."""
+    """The agent says which tools it will call, in order. Decides nothing; coherence is measured against it. Raises `Denied` where
+    it cannot be recorded."""
     body: PlanBody = {"tools": [str(tool) for tool in tools]}
-    write(run, Record("plan", run.world.clocks.now(), run.id, None, body, {}))
+    _written(run, Record("plan", run.world.clocks.now(), run.id, None, body, {}), _UNPLANNED)
+
+
+def _written(run: MediatedRun, record: Record, said: str) -> None:
+    """Write it down; raises `Denied` where that fails."""
+    try:
+        write(run, record)
+    except Exception as fault:
+        told = f"{said} ({type(fault).__name__})"
+        raise Denied(said, refusal(run.world.policy, "@run", "not_available", said, told)) from None
 
 
 @dataclass(frozen=True, slots=True)

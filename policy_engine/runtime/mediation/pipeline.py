@@ -8,13 +8,14 @@ Whatever a stage raises that is neither `Refused` nor `Waiting` is a fault of ou
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from policy_engine.base.refusals import Suspended
+from policy_engine.base.refusals import NotRun, Suspended
 from policy_engine.runtime.mediation.answering import answer, raised, timed_out
 from policy_engine.runtime.mediation.call import Call, Refused, Waiting, refusal
-from policy_engine.runtime.mediation.effects import Flow
+from policy_engine.runtime.mediation.effects import Attempted, Flow
 from policy_engine.runtime.mediation.recording import write_decision
 from policy_engine.runtime.mediation.spans import ended, spanned
 from policy_engine.runtime.mediation.stages.admit import admit, release
@@ -25,7 +26,7 @@ from policy_engine.runtime.mediation.stages.decide import decide, note
 from policy_engine.runtime.mediation.stages.end import end
 from policy_engine.runtime.mediation.stages.execute import execute
 from policy_engine.runtime.mediation.stages.identify import identify
-from policy_engine.runtime.mediation.stages.reserve import give_back, reserve
+from policy_engine.runtime.mediation.stages.reserve import commit, give_back, reserve
 from policy_engine.runtime.mediation.stages.settle import settle
 
 Stage: TypeAlias = Callable[[Call], "Flow[None] | None"]
@@ -67,8 +68,7 @@ def _mediated(call: Call) -> Flow[Any]:
             if not known.waiting:
                 _decided_again(call)
                 return answer(known.made)
-            known.waiting, call = False, known.made
-            stages = AGAIN
+            call, stages = known.made, AGAIN
         for stage in stages:
             flow = stage(call)
             if flow is not None:
@@ -79,6 +79,11 @@ def _mediated(call: Call) -> Flow[Any]:
         return _waits(call, waiting)
     except Exception as fault:
         return (yield from _refused(call, _faulty(call, fault)))
+    except Suspended:
+        raise
+    except BaseException:  # the host's task or thread is stopped, or nobody drives this flow any more
+        _stopped(call)
+        raise
     return (yield from _answered(call))
 
 
@@ -93,7 +98,7 @@ def _answered(call: Call) -> Flow[Any]:
     identity, attempted = call.identity, call.attempted
     assert attempted is not None
     if identity is not None and attempted.status == "returned":
-        identity.made = call
+        identity.made, identity.waiting = call, False
     if attempted.status == "timeout":
         late = timed_out(call)
         if late.degradation is not None and late.degradation.kind == "call":
@@ -113,10 +118,44 @@ def _refused(call: Call, refused: Refused) -> Flow[Any]:
             write_decision(call, refused.decision, refused.cause, refused.wait)
         except Exception:  # nothing runs and nothing is told: the refusal stands, and the log says what it can later
             call.limits.append(["decision", "not recorded"])
+    elif call.attempted is not None:
+        _unshown(call)
     instead = refused.decision.degradation
     if instead is not None and instead.kind == "call":
         return (yield from _instead(call, refused))
     raise raised(refused)
+
+
+def _unshown(call: Call) -> None:
+    """The tool was called and nobody sees what came of it: it is counted and recorded, and never made again under its id."""
+    identity = call.identity
+    assert call.attempted is not None
+    try:
+        settle(call)
+    except Exception:
+        commit(call, {})
+    if identity is not None and call.attempted.status == "returned":
+        identity.made, identity.waiting = call, True
+    if not call.ended:
+        with suppress(Refused):  # the log has failed; asked again, the call is recorded and shown
+            end(call)
+
+
+def _stopped(call: Call) -> None:
+    """Whoever made the call is gone. What was not begun is given back; what was is recorded as far as it came."""
+    try:
+        if call.attempted is None and call.record:
+            call.attempted = Attempted("cancelled", error=NotRun("nobody waited for it any more"))
+        if call.attempted is not None:
+            release(call)
+            _unshown(call)
+            return
+        give_back(call)
+        release(call)
+        if call.decision is not None:
+            write_decision(call, call.decision, call.cause)
+    except Exception:  # what stopped the call goes on
+        call.limits.append(["stopped", "not recorded"])
 
 
 def _instead(call: Call, refused: Refused) -> Flow[Any]:
@@ -143,7 +182,10 @@ def _waits(call: Call, waiting: Waiting) -> Any:
     else:
         if call.identity is not None:
             call.identity.made, call.identity.waiting = call, True
-        end(call)
+        try:
+            end(call)
+        except Refused as refused:
+            raise raised(refused) from None
     if call.identity is not None:
         call.identity.tries += 1
     raise raised(waiting)

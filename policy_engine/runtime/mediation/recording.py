@@ -11,6 +11,7 @@ from policy_engine.base.decision import Decision
 from policy_engine.base.records import BreakerBody, Cause, DecisionBody, EventBody, LeakBody, OutcomeBody, Status
 from policy_engine.base.request import Approval
 from policy_engine.base.values import timestamp_of
+from policy_engine.runtime.mediation.believing import believed_digest
 from policy_engine.runtime.mediation.call import Call
 from policy_engine.runtime.mediation.people.desk import Standing
 from policy_engine.runtime.mediation.runs import MediatedRun
@@ -133,10 +134,7 @@ def _beside(call: Call, record: Record) -> None:
 
 def write(run: MediatedRun, record: Record) -> str:
     """Append to the log; a digest that is none is a log that lies."""
-    digest = run.world.log.append(record)
-    if type(digest) is not str or not digest:
-        raise ValueError("the log gave no digest")
-    return digest
+    return believed_digest(run.world.log.append(record))
 
 
 def _besides(body: Any, decision: Decision, call: Call | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal as OneOf, TypeAlias
 from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.mediation.people.desk import People
+from policy_engine.runtime.mediation.unsettled import Unsettled
 from policy_engine.runtime.ports.approvals import Question
 from policy_engine.runtime.ports.audit import AuditLog
 from policy_engine.runtime.ports.counters import CounterStore
@@ -67,6 +68,8 @@ class World:
     mode_until: int | None = None
     breakers: dict[str, str] = field(default_factory=dict)
     """The state of breakers as they were last written down."""
+    unsettled: Unsettled = field(default_factory=Unsettled)
+    """Calls whose limits must still be told how they ended."""
     kept: set[str] = field(default_factory=set)
     """Digests of the policies whose sources the log has."""
 

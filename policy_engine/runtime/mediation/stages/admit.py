@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from policy_engine.runtime.mediation.believing import believed_admission, believed_state
 from policy_engine.runtime.mediation.call import Call, Refused, refusal
 from policy_engine.runtime.mediation.recording import write_breaker
 from policy_engine.runtime.mediation.world import LEASE_NANOS
@@ -16,11 +17,9 @@ def admit(call: Call) -> None:
     for rule, breaker in call.policy.bounds.breakers(call.request.tool):
         name = breaker_name(call, rule)
         try:
-            admission = call.world.counters.admit(
+            admission = believed_admission(call.world.counters.admit(
                 name, call.name, now=clocks.now(), probe_after=breaker.probe_nanos, lease=LEASE_NANOS
-            )
-            if admission.state not in ("closed", "probe", "open"):
-                raise ValueError("a breaker is in no state that there is")
+            ))  # fmt: skip
         except Exception as fault:
             release(call)
             told = f"{_UNKNOWN} ({type(fault).__name__})"
@@ -43,10 +42,10 @@ def report(call: Call, verdicts: dict[str, tuple[CompiledBreaker, bool | None]])
     for rule in admitted:
         breaker, failed = verdicts[rule]
         try:
-            state = call.world.counters.report(
+            state = believed_state(call.world.counters.report(
                 breaker_name(call, rule), call.name, failed, now=call.world.clocks.now(),
                 failures=breaker.failures, within=breaker.within_nanos,
-            )  # fmt: skip
+            ))  # fmt: skip
         except Exception:  # the tool has run; a breaker that cannot be told stays as it is, and its probe's place comes free
             call.limits.append([rule, "not told"])
         else:

@@ -14,11 +14,13 @@ def end(call: Call) -> None:
     attempted, run = call.attempted, call.run
     assert attempted is not None
     outcome, output = outcome_of(call), call.output
-    with run.lock:
-        call.seen = run.history.length
-        run.history.record(call.request, outcome, decision=call.decided, output=output)
-        call.entry = run.history.length - 1
-        run.note(call.digest.encode(), attempted.status.encode())
+    if not call.noted:
+        with run.lock:
+            call.seen = run.history.length
+            run.history.record(call.request, outcome, decision=call.decided, output=output)
+            call.entry = run.history.length - 1
+            run.note(call.digest.encode(), attempted.status.encode())
+        call.noted = True
     labels = [] if output is None else [[put.rule, put.label, put.path, put.add] for put in output.labels]
     failure = None if attempted.status == "returned" else told(call)
     try:
@@ -27,3 +29,4 @@ def end(call: Call) -> None:
         told_ = f"{_UNRECORDED} ({type(fault).__name__})"
         decision = refusal(call.policy, call.request.tool, "not_available", _UNRECORDED, told_)
         raise Refused(decision, "store", started=True) from None
+    call.noted, call.ended = False, True

@@ -42,7 +42,8 @@ def execute(call: Call) -> Flow[None]:
 def _attempt(call: Call, args: dict[str, Any]) -> Flow[Attempted]:
     assert call.execute is not None
     call.tries += 1
-    attempted: Attempted = yield Attempt(call.request.tool, call.execute, args, _seconds(call), call.span)
+    within = None if call.span is None else call.span.current()
+    attempted: Attempted = yield Attempt(call.request.tool, call.execute, args, _seconds(call), within)
     call.attempted, call.outcome = attempted, None
     if attempted.abandoned:
         write_leak(call, attempted.abandoned)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policy_engine.base.decision import Decision
+from policy_engine.runtime.mediation.believing import believed_full, believed_silence
 from policy_engine.runtime.mediation.call import Call, Refused, refusal
 from policy_engine.runtime.mediation.world import LEASE_NANOS
 from policy_engine.runtime.ports.counters import Full
@@ -37,9 +38,8 @@ def give_back(call: Call) -> None:
     """The call did not run: nothing of it counts."""
     if call.held:
         call.held = False
-        try:
-            call.world.counters.refund(call.name, now=call.world.clocks.now())
-        except Exception:  # it expires by itself; holding too long is the safe side
+        world = call.world
+        if not world.unsettled.settle(world.counters, call.name, None, world.clocks.now()):
             call.limits.append(["refund", "failed"])
 
 
@@ -47,9 +47,8 @@ def commit(call: Call, amounts: Mapping[str, float]) -> None:
     """The call ran: what it held is spent, as `amounts` by counter where they are known. Held again, it counts once."""
     if call.held:
         call.held = False
-        try:
-            call.world.counters.commit(call.name, amounts, now=call.world.clocks.now())
-        except Exception:  # what is held expires into what is spent: never too little
+        world = call.world
+        if not world.unsettled.settle(world.counters, call.name, amounts, world.clocks.now()):
             call.limits.append(["commit", "failed"])
 
 
@@ -57,7 +56,8 @@ def hold(call: Call, until: int) -> None:
     """A person thinks until then at most: places are free meanwhile, amounts are not."""
     if call.held:
         try:
-            call.world.counters.hold(call.name, until=until, now=call.world.clocks.now())
+            silence = call.world.counters.hold(call.name, until=until, now=call.world.clocks.now())  # type: ignore[func-returns-value]
+            believed_silence(silence)
         except Exception as fault:
             give_back(call)
             raise Refused(_uncounted(call, type(fault).__name__), "store") from None
@@ -72,13 +72,17 @@ def _hold(call: Call) -> Full | None:
         demand.counter for demand, owed in zip(demands, call.reserves, strict=True) if owed.window.kind == "run"
     )
     beyond = {index for index, owed in enumerate(call.reserves) if owed.observe or not call.enforced} | call.beyond
+    world = call.world
+    if world.unsettled.calls:
+        world.unsettled.forget(call.name)
+        world.unsettled.again(world.counters, now)
+    before, call.held = call.held or (call.identity is not None and call.identity.tries > 0), True
     try:
-        full = call.world.counters.reserve(call.name, demands, now=now, lease=LEASE_NANOS, beyond=frozenset(beyond))
-        if full is not None and not 0 <= full.index < len(demands):
-            raise ValueError("a store named a demand that there is not")
+        answer = world.counters.reserve(call.name, demands, now=now, lease=LEASE_NANOS, beyond=frozenset(beyond))
+        full = believed_full(answer, len(demands))
     except Exception as fault:
         raise Refused(_uncounted(call, type(fault).__name__), "store") from None
-    call.held = full is None
+    call.held = full is None or before
     return full
 
 
