@@ -57,7 +57,10 @@ class Histories:
             except EvaluationError:
                 continue
             try:
-                self._store.put(history.name, key, f"{run}/{place}", call.element, keep_nanos=history.keep_nanos)
+                answer: object = self._store.put(  # type: ignore[func-returns-value]
+                    history.name, key, f"{run}/{place}", call.element, keep_nanos=history.keep_nanos
+                )
+                self._lost = self._lost or answer is not None  # a store that answers here may have done anything
             except Exception:  # whatever a store raises: what it did not keep must not count as not having happened
                 self._lost = True
 

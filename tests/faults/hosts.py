@@ -17,7 +17,6 @@ from anyio.from_thread import BlockingPortal
 
 from policy_engine import Mediator, Policy, Principal
 from policy_engine.assembly.approvers import Approvers
-from policy_engine.assembly.asking import desk
 from policy_engine.assembly.mediating.pools import Job, Pool
 from policy_engine.assembly.mediating.stores import Stores
 from policy_engine.runtime.ports.notifier import Notice
