@@ -1,7 +1,8 @@
 """Puts entries to a policy one after the other and keeps the runs they belong to, as a host would.
 
 A call that is allowed and has an id is recorded as running until its outcome arrives; without an id no outcome can
-arrive, so it stays an attempt. The outcome of a call that was denied never reached the agent: it is withheld.
+arrive, so it stays an attempt. The outcome of a call that was denied never reached the agent: it is withheld. Limits are
+counted (`counting.py`).
 An event without a principal has that of the run's earlier lines. Words of the user that stand before any principal is
 known are refused where rules need one, but stay the user's words for the calls that follow.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from policy_engine.base.decision import Decision, Effect
 from policy_engine.base.request import Outcome, Request
+from policy_engine.cli.traffic.counting import Counting
 from policy_engine.cli.traffic.entries import CallEntry, Entry, EntryError, EventEntry, OutcomeEntry
 from policy_engine.runtime.details import FixedDetails
 from policy_engine.runtime.engine import Policy
@@ -29,6 +31,7 @@ class Player:
         self._said: dict[str, str] = {}
         self._principals: dict[str, Any] = {}
         self._calls: dict[tuple[str | None, str], tuple[Request, Decision]] = {}
+        self._counting = Counting(policy) if policy.mediated else None
 
     def play(self, entry: Entry) -> Decision:
         """Decide one entry and record it; raises `EntryError` for an outcome of a call nobody made."""
@@ -49,6 +52,8 @@ class Player:
         if request.id is not None and (entry.run, request.id) in self._calls:
             raise EntryError(f"the call id {request.id!r} was used before in this run", "call")
         decision = self.policy.decide(request, run=run, approvals=entry.approvals)
+        if self._counting is not None:
+            decision = self._counting.call(request, decision, run, entry.approvals)
         if request.id is not None:
             self._calls[entry.run, request.id] = request, decision
         if run is not None:
@@ -69,6 +74,8 @@ class Player:
             return self._without_result(request, decision, "withhold", "the call was denied, so its outcome is not taken")
         outcome = entry.outcome
         output = None
+        if self._counting is not None:
+            self._counting.outcome(request, decision, outcome, run)
         if outcome.status == "returned":
             output = self.policy.decide_result(request, outcome, decision=decision, run=run)
         if run is not None:
@@ -88,6 +95,8 @@ class Player:
         if event.principal is None and entry.run is not None:
             event = replace(event, principal=self._principals.get(entry.run))
         decision = self.policy.decide_event(event, run=run, approvals=entry.approvals)
+        if self._counting is not None:
+            decision = self._counting.event(event, decision, run, entry.approvals)
         if run is not None:
             early = event.name == "@input" and event.principal is None and _lacks_principal(decision)
             run.event(event, decision=None if early else decision)
