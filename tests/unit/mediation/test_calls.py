@@ -143,3 +143,4 @@ async def test_async_tools_run_in_the_task(mediate: Callable[..., Mediator]) -> 
         assert await run.answer("done") == "done"
     (ended,) = records(mediator, "run.ended")
     assert ended.body["completed"] is True
+    assert ended.body["calls"] == 2

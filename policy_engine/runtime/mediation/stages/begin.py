@@ -18,3 +18,5 @@ def begin(call: Call) -> None:
     except Exception as fault:
         told = f"{_UNRECORDED} ({type(fault).__name__})"
         raise Refused(refusal(call.policy, call.request.tool, "not_available", _UNRECORDED, told), "store") from None
+    with call.run.lock:
+        call.run.made += 1
