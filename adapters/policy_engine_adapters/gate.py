@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Lock
@@ -29,7 +28,7 @@ from policy_engine import (
     Suspended,
     message_of,
 )
-from policy_engine_adapters.protocol import AnyRun, Approvals, Asker, GuardedRun, Past
+from policy_engine_adapters.protocol import AnyRun, Approvals, Asker, Caller, GuardedRun, Past
 
 _NEEDS_A_MEDIATOR = (
     "this policy has limits, timeouts, retries or breakers, and deciding alone keeps none of them: "
@@ -72,15 +71,11 @@ class Gate:
                 run.record(_asked_by(who, request), outcome)
         return PolicyRun(self, run)
 
-    def passing(self, given: AnyRun | None, who: Asker) -> nullcontext[GuardedRun]:
-        """The host's run, or no history at all."""
+    def caller(self, given: AnyRun | None) -> Caller:
+        """Within the host's run, or without any history."""
         if given is not None and not isinstance(given, Run):
             raise TypeError("this run is a mediator's: write `guarded(mediator, …)`, or give a run of the policy")
-        return nullcontext(PolicyRun(self, given))
-
-    def passing_async(self, given: AnyRun | None, who: Asker) -> nullcontext[GuardedRun]:
-        """The same in a task."""
-        return self.passing(given, who)
+        return PolicyRun(self, given)
 
     # ------------------------------------------------------------------ the way of a call
     def admit(self, request: Request, run: Run | None) -> Passage:

@@ -21,7 +21,17 @@ from policy_engine import DeadlineExceeded, Denied, Mediator, Pending, Policy, T
 from policy_engine_adapters.binding import Binder
 from policy_engine_adapters.data import as_data
 from policy_engine_adapters.guards import guard_of
-from policy_engine_adapters.protocol import AgentOrAsk, AnyRun, Approvals, Asker, Asking, ContextOrAsk, Guard, WhoOrAsk
+from policy_engine_adapters.protocol import (
+    AgentOrAsk,
+    AnyRun,
+    Approvals,
+    Asker,
+    Asking,
+    Caller,
+    ContextOrAsk,
+    Guard,
+    WhoOrAsk,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -121,8 +131,7 @@ class _Guarded:
             made = self._binder.rebuilt(bound, decided)
             return self._function(*made.args, **made.kwargs)
 
-        with self._guard.passing(self._given(), who) as run:
-            return run.call(who, self._tool, shown, execute, to_data=self._to_data)
+        return self._caller().call(who, self._tool, shown, execute, to_data=self._to_data)
 
     async def call_async(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         bound, shown, who = self._begun(args, kwargs)
@@ -131,15 +140,14 @@ class _Guarded:
             made = self._binder.rebuilt(bound, decided)
             return await self._function(*made.args, **made.kwargs)
 
-        async with self._guard.passing_async(self._given(), who) as run:
-            return await run.call_async(who, self._tool, shown, execute, to_data=self._to_data)
+        return await self._caller().call_async(who, self._tool, shown, execute, to_data=self._to_data)
 
     def _begun(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[inspect.BoundArguments, Any, Asker]:
         bound = self._binder.bind(args, kwargs)
         return bound, self._to_data(self._binder.shown(bound)), self._asking()
 
-    def _given(self) -> AnyRun | None:
-        return self._run() if callable(self._run) else self._run
+    def _caller(self) -> Caller:
+        return self._guard.caller(self._run() if callable(self._run) else self._run)
 
 
 def _refusal(refused: Exception, on_refusal: OneOf["raise", "return"]) -> str:

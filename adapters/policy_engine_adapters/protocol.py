@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -53,16 +52,13 @@ def _asked(given: Any, knows: tuple[Any, ...]) -> Any:
     return given(*knows) if callable(given) else given
 
 
-class GuardedRun(Protocol):
-    """One run behind a guard. Refusals are raised as `Denied`, `Pending` or `DeadlineExceeded`, worded for the agent.
+class Caller(Protocol):
+    """Makes calls. Refusals are raised as `Denied`, `Pending` or `DeadlineExceeded`, worded for the agent.
 
     `execute(**args)` gets exactly the decided arguments; what it raises is recorded and raised, `Suspended` is no failure.
-    `to_data` makes plain data of its result, which comes back as it is where it passes, else as data or as text.
+    `to_data` makes plain data of its result, which comes back as it is where it passes, else as data or as text. A call that
+    waits for people goes on when it is made again with the same arguments.
     """
-
-    def serves(self, who: Asker) -> bool:
-        """Whether this run may go on for whoever asks now."""
-        ...
 
     def call(
         self, who: Asker, tool: str, args: Any, execute: Callable[..., Any], *, to_data: Callable[[Any], Any],
@@ -76,6 +72,14 @@ class GuardedRun(Protocol):
         id: str | None = None, annotations: Mapping[str, Any] | None = None,
     ) -> Any:  # fmt: skip
         """The same for a coroutine function."""
+        ...
+
+
+class GuardedRun(Caller, Protocol):
+    """One run behind a guard: the calls of a conversation and what is said in it. Refuses as `Caller` does."""
+
+    def serves(self, who: Asker) -> bool:
+        """Whether this run may go on for whoever asks now."""
         ...
 
     def input(self, who: Asker, text: str, *, users: bool) -> str:
@@ -96,16 +100,12 @@ class GuardedRun(Protocol):
 
 
 class Guard(Protocol):
-    """A policy or a mediator with the host's answers to who asks. Thread-safe; one an adapter."""
+    """A policy or a mediator with what an adapter needs of it. Thread-safe; one an adapter."""
 
     def begin(self, who: Asker, *, key: str | None, attended: bool, past: Sequence[Past]) -> GuardedRun:
         """A run of the conversation `key`, which has had this past. Raises `Denied` where it may not begin."""
         ...
 
-    def passing(self, given: AnyRun | None, who: Asker) -> AbstractContextManager[GuardedRun]:
-        """The run that the host gave, or none of its own: for calls that belong to no conversation."""
-        ...
-
-    def passing_async(self, given: AnyRun | None, who: Asker) -> AbstractAsyncContextManager[GuardedRun]:
-        """The same in a task."""
+    def caller(self, given: AnyRun | None) -> Caller:
+        """Calls within the run that the host gave, or without one. Raises `TypeError` for a run of the other kind."""
         ...

@@ -90,7 +90,7 @@ class RunHandle:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
         assert isinstance(self._entered, SyncRun)
         with _in_doubt(fault):
-            self._entered._close(None if kind is None else kind.__name__)
+            self._entered.close(None if kind is None else kind.__name__)
 
     async def __aenter__(self) -> AsyncRun:
         try:
@@ -105,7 +105,7 @@ class RunHandle:
     ) -> None:
         assert isinstance(self._entered, AsyncRun)
         with _in_doubt(fault):
-            await self._entered._close(None if kind is None else kind.__name__)
+            await self._entered.close(None if kind is None else kind.__name__)
 
 
 def _in_doubt(fault: BaseException | None) -> AbstractContextManager[None]:
@@ -268,8 +268,10 @@ class SyncRun(_Held):
         delegation = self._drive(delegated(self._run, agent, tools, text, start), "@delegate")
         return RunHandle(self._run.world, self._drivers, start, delegation)
 
-    def _close(self, cause: str | None) -> None:
-        self._drive(immediate(end, self._run, *self._ended(cause)))
+    def close(self, cause: str | None = None) -> None:
+        """End the run, as leaving `with` does; once is enough. `cause` = why it ends before its time, a name without values."""
+        if self._run.open:
+            self._drive(immediate(end, self._run, *self._ended(cause)))
 
 
 class AsyncRun(_Held):
@@ -342,8 +344,10 @@ class AsyncRun(_Held):
         delegation = await self._drive(delegated(self._run, agent, tools, text, start), "@delegate")
         return RunHandle(self._run.world, self._drivers, start, delegation)
 
-    async def _close(self, cause: str | None) -> None:
-        await self._drive(immediate(end, self._run, *self._ended(cause)))
+    async def close(self, cause: str | None = None) -> None:
+        """As `SyncRun.close`."""
+        if self._run.open:
+            await self._drive(immediate(end, self._run, *self._ended(cause)))
 
 
 def _text(passed: Any) -> str:

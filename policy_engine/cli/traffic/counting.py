@@ -51,6 +51,14 @@ class Counting:
             self._held[None if run is None else run.id, request.id] = name, counters
         return made
 
+    def would(self, request: Request, decision: Decision, run: Run | None, approvals: Sequence[Approval]) -> Decision:
+        """What `call` would say, without counting it."""
+        name = f"call {next(self._names)}"
+        made, counters = self._reserved(name, request, decision, run, approvals)
+        if counters:
+            self._counters.refund(name, now=_moment(request.at))
+        return made
+
     def outcome(self, request: Request, decision: Decision, outcome: Outcome, run: Run | None) -> None:
         """The call has ended: it used what its limits can tell now, or what was reserved."""
         found = self._held.pop((None if run is None else run.id, request.id or ""), None)

@@ -44,7 +44,11 @@ class Player:
     def explain(self, entry: CallEntry) -> Explanation:
         """The decision that `play` would make, in full; records nothing but the run's beginning."""
         run = self._run_of(entry)
-        return self.policy.explain(_within(entry.request, run), run=run, approvals=entry.approvals)
+        request = _within(entry.request, run)
+        explanation = self.policy.explain(request, run=run, approvals=entry.approvals)
+        if self._counting is None:
+            return explanation
+        return replace(explanation, decision=self._counting.would(request, explanation.decision, run, entry.approvals))
 
     def _call(self, entry: CallEntry) -> Decision:
         run = self._run_of(entry)

@@ -19,6 +19,7 @@ queues finance
 principal { id: string }
 approver { id: string }
 allow all on crm.*
+limit volume on crm.refund to 6000.0 of args.amount per 1d by principal.id
 limit two on crm.refund to 2 per 1h by principal.id
 limit once on crm.look to 1 per run
 escalate large on crm.refund when args.amount > 1000.0 to finance within 30m
@@ -93,13 +94,27 @@ def test_a_late_call_is_a_missed_deadline(mediator: Mediator) -> None:
     assert "late" not in guarded(mediator, tool="crm.slow", principal=USER, on_refusal="return")(slow)()
 
 
-def test_people_answer_for_a_function_too(mediator: Mediator) -> None:
-    """The same call again, once finance has approved it, runs."""
-    pay = guarded(mediator, tool="crm.refund", principal=USER)(refund)
-    with pytest.raises(Pending, match="finance"):
-        pay("o1", 5000.0)
-    FAY.say(mediator._stores.approvals, time.time_ns())
-    assert pay("o1", 5000.0) == "refunded 5000.0 of o1"
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("given", [False, True])
+def test_people_answer_for_a_function_too(mediator: Mediator, later: bool, given: bool) -> None:
+    """The same call again, once finance has approved it, runs: what it held while it waited was held once. Then it is over,
+    and the next one like it is asked for anew."""
+    with mediator.run(principal=USER) as run:
+        who: Any = {"run": run} if given else {"principal": USER}
+        guard = guarded(mediator, tool="crm.refund", **who)
+
+        def pay() -> Any:
+            return asyncio.run(guard(refund_later)("o1", 5000.0)) if later else guard(refund)("o1", 5000.0)
+
+        for _ in range(2):
+            with pytest.raises(Pending, match="finance"):
+                pay()
+        FAY.say(mediator._stores.approvals, time.time_ns())
+        assert pay() == "refunded 5000.0 of o1"
+        with pytest.raises(LimitReached):
+            pay()
+    begun, ended = ([one.run for one in mediator.audit.entries() if one.kind == kind] for kind in ("run.begun", "run.ended"))
+    assert sorted(begun) == sorted(ended)
 
 
 def test_failures_open_a_breaker(mediator: Mediator) -> None:

@@ -108,3 +108,12 @@ def test_cases_expect_refusals_by_limits(policy: Policy, tmp_path: Path) -> None
     done = policy("test")
     assert done.exit_code == 0, done.output
     assert "2 passed" in done.output
+
+
+def test_an_explained_line_is_counted_over_those_before_it(policy: Policy, tmp_path: Path) -> None:
+    """`explain` says of a line what `decide` says."""
+    (tmp_path / "p.policy").write_text(HEAD + "limit one on t.pay to 1 per 10m by principal.id\n")
+    (tmp_path / "calls.jsonl").write_text("".join(json.dumps(pay(minute)) + "\n" for minute in (0, 1)))
+    first, second = (policy("explain", "p.policy", "--calls", "calls.jsonl", "--line", line) for line in ("1", "2"))
+    assert (first.exit_code, second.exit_code) == (0, 1)
+    assert "deny" in second.output.splitlines()[0] and "p/one" in second.output

@@ -196,3 +196,15 @@ def test_a_reply_stands_in_for_an_answer_and_stops_everything_else(mediate: Call
         with pytest.raises(Denied, match="enough"):
             run.step(text="two")
         assert [run.answer("a"), run.answer("b")] == ["a", "ask again"]
+
+
+def test_a_run_is_closed_once_without_with(mediate: Callable[..., Mediator]) -> None:
+    """Hosts that cannot hold a `with` end it themselves; nothing passes afterwards, and the record has one end."""
+    mediator = mediate()
+    with mediator.run(principal=USER) as run:
+        run.close("gone")
+        with pytest.raises(Denied):
+            run.call("crm.look", {"id": "7"}, execute=lambda id: pytest.fail("it ran"))
+        run.close()
+    ended = [entry.body["cause"] for entry in mediator.audit.entries() if entry.kind == "run.ended"]
+    assert ended == ["gone"]
