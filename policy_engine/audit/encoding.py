@@ -66,6 +66,8 @@ def encoded(value: Any) -> tuple[Any, bytes]:
 
     Most values are plain JSON already, which their bytes show: no `null` that may have been NaN, no key with a `$`.
     """
+    if value is None or value is True or value is False:
+        return value, orjson.dumps(value)
     try:
         raw = orjson.dumps(value, option=_STRICTLY)
         if b"null" not in raw and b'"$' not in raw:

@@ -43,7 +43,7 @@ class _Waiting:
         self.run = run
         self.at = at
         self.data = data
-        self.content = content_of(data)
+        self.content = sha256(data).digest()
         self.payload = payload
         self.digest: str | None = None
         self.fault: BaseException | None = None
@@ -81,40 +81,38 @@ class Audit:
     def append(self, record: Record) -> str:
         """Keep a record; its digest. Raises `AuditError`."""
         mine = self._drafted(record)
-        self._queue.append(mine)
-        with self._writing:
-            if mine.digest is None and mine.fault is None:
-                self._write_all()
+        if not self._queue and self._writing.acquire(blocking=False):  # nobody waits: it is written alone
+            try:
+                self._write((mine,))
+            finally:
+                self._writing.release()
+        else:
+            self._queue.append(mine)
+            with self._writing:
+                if mine.digest is None and mine.fault is None:
+                    self._write([self._queue.popleft() for _ in range(len(self._queue))])
         if mine.digest is None:
             raise AuditError(f"the record was not kept: {mine.fault}") from mine.fault
         return mine.digest
 
     def _drafted(self, record: Record) -> _Waiting:
         """A record as bytes: all that can be done before others are waited for."""
+        kind, at, run, call, body, payloads = record
         said: dict[str, Any] = {}
         payload: bytes | None = None
-        body = record.body
-        if record.payloads:
-            said, payload = beside.kept(record.payloads, self._payloads, _withheld(record))
+        if payloads:
+            said, payload = beside.kept(payloads, self._payloads, _withheld(kind, body, payloads))
         data = canonical({
-            "kind": record.kind, "at": record.at, "run": record.run, "call": record.call,
-            "body": body if type(body) is dict else dict(body), "payloads": said,
+            "at": at, "body": body if type(body) is dict else dict(body), "call": call, "kind": kind, "payloads": said,
+            "run": run,
         })  # fmt: skip
-        return _Waiting(record.run, record.at, data, payload)
+        return _Waiting(run, at, data, payload)
 
-    def _write_all(self) -> None:
-        """Write everything that waits, in one go. Called by one thread at a time."""
-        waiting: list[_Waiting] = []
-        while self._queue:
-            waiting.append(self._queue.popleft())
+    def _write(self, waiting: Sequence[_Waiting]) -> None:
+        """Write what waits, in one go. Called by one thread at a time."""
+        made: list[str] = []
         try:
-            made: list[str] = []
-
-            def build(head: Head) -> Batch:
-                made.clear()
-                return Batch(self._chained(head, waiting, made))
-
-            self.ledger.append(build)
+            self.ledger.append(lambda head: self._chained(head, waiting, made))
             for one, digest in zip(waiting, made, strict=True):
                 one.digest = digest
         except BaseException as fault:
@@ -123,10 +121,12 @@ class Audit:
             if not isinstance(fault, Exception):
                 raise
 
-    def _chained(self, head: Head, waiting: Sequence[_Waiting], made: list[str]) -> list[Row]:
+    def _chained(self, head: Head, waiting: Sequence[_Waiting], made: list[str]) -> Batch:
         """The rows that follow `head`, with a checkpoint wherever one is due; `made` gets the digest of each that waits."""
+        made.clear()
         rows: list[Row] = []
-        sequence, digest = head.sequence, head.digest or self._genesis
+        sequence, digest = head
+        digest = digest or self._genesis
         for one in waiting:
             sequence += 1
             digest = link(digest, sequence, one.content)
@@ -135,7 +135,7 @@ class Audit:
             if self._signer is not None and sequence % self._every == 0:
                 rows.append(self._checkpoint(Head(sequence, digest), self._signer))
                 sequence, digest = rows[-1].sequence, rows[-1].digest
-        return rows
+        return Batch(rows)
 
     def _own(self, head: Head, kind: RecordKind, body: Mapping[str, Any]) -> Row:
         """The row of a record that the log makes itself."""
@@ -211,10 +211,10 @@ class Audit:
         return map(entry_of, self.ledger.rows(after=after, upto=upto, run=run))
 
 
-def _withheld(record: Record) -> frozenset[str]:
+def _withheld(kind: RecordKind, body: Mapping[str, Any], payloads: Mapping[str, Any]) -> frozenset[str]:
     """What must not be kept where secrets are masked: what the policy took out before the agent, or the tool, saw it."""
-    if record.kind == "outcome" and record.body.get("effect") != "pass":
+    if kind == "outcome" and body.get("effect") != "pass":
         return _NEVER_SHOWN["result"]
-    if "asked" in record.payloads and "args" in record.payloads:
+    if "asked" in payloads and "args" in payloads:
         return _NEVER_SHOWN["asked"]
     return _NOTHING

@@ -17,7 +17,7 @@ import orjson
 
 from policy_engine.audit.chain import SALT_BYTES, commitment
 from policy_engine.audit.encoding import encoded, from_json, written
-from policy_engine.audit.masking import masked
+from policy_engine.audit.masking import doubtful, masked
 
 Keeping = OneOf["masked", "whole", "digests"]
 """What an operator chooses."""
@@ -65,23 +65,20 @@ def kept(
     not be kept, unless all are kept whole."""
     said: dict[str, Any] = {}
     beside: list[bytes] = []
+    masking = keeping == "masked"
     for name, value in payloads.items():
         salt = SALTS.next()
         data, raw = encoded(value)
-        how = None
-        if keeping == "digests" or (name in withheld and keeping == "masked"):
-            how = "digest"
-        elif keeping == "masked" and name not in NEVER_MASKED:
-            shown, places = masked(data)
-            if places:
-                how, raw = "masked", written({"masked": places, "value": shown})
-        promise = commitment(salt, raw)
-        if how is None:
-            said[name] = promise
+        if keeping == "digests" or (masking and name in withheld):
+            said[name] = [commitment(salt, raw), "digest", sha256(salt).hexdigest()]
+            beside.append(b'%b"%b"]' % (_named(name), salt))
+            continue
+        if masking and doubtful(data) and name not in NEVER_MASKED and (shown := masked(data))[1]:
+            raw = written({"masked": shown[1], "value": shown[0]})
+            said[name] = [commitment(salt, raw), "masked"]
         else:
-            said[name] = [promise, how] if how == "masked" else [promise, how, sha256(salt).hexdigest()]
-        key = _named(name)
-        beside.append(b'%b"%b"]' % (key, salt) if how == "digest" else b'%b"%b",%b]' % (key, salt, raw))
+            said[name] = sha256(salt + raw).hexdigest()
+        beside.append(b'%b"%b",%b]' % (_named(name), salt, raw))
     return said, b"{%b}" % b",".join(beside) if beside else None
 
 

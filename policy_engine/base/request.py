@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal as OneOf
+from typing import Any, Final, Literal as OneOf
+
+from policy_engine.base.drafts import draft_of
+from policy_engine.base.values import Timestamp
 
 EventName = OneOf["@input", "@step", "@answer", "@run", "@delegate", "@resource", "@prompt"]
 
@@ -38,7 +41,7 @@ class Request:
     """One tool call that an agent wants to make.
 
     `args` is what the model sent: a mapping, or its JSON text (then duplicate keys are seen and refused). `id` is the
-    host's id of the call. `at` (aware) is the moment of the call; None = the policy's clock.
+    host's id of the call. `at` (aware, or an engine's own `Timestamp`) is the moment of the call; None = the policy's clock.
     `annotations` are the tool's (`readOnlyHint` …), `digest` pins its description.
     """
 
@@ -49,7 +52,7 @@ class Request:
     context: Mapping[str, Any] = field(default_factory=dict)
     input: str | None = None
     id: str | None = None
-    at: datetime | None = None
+    at: datetime | Timestamp | None = None
     annotations: Mapping[str, Any] = field(default_factory=dict)
     digest: str | None = None
 
@@ -81,7 +84,7 @@ class Outcome:
     error: str | None = None
     duration: timedelta = timedelta(0)
     cost: float = 0.0
-    at: datetime | None = None
+    at: datetime | Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +102,40 @@ class Approval:
     approver: Mapping[str, Any] = field(default_factory=dict)
     answer: OneOf["approved", "refused", "silent"] = "approved"
     id: str | None = None
+
+
+_RequestDraft: Final = draft_of(Request)
+_OutcomeDraft: Final = draft_of(Outcome)
+
+
+def request_of(
+    tool: str, args: Any, principal: Any, agent: Any, context: Mapping[str, Any], id: str, at: Timestamp,
+    annotations: Mapping[str, Any], digest: str | None,
+) -> Request:  # fmt: skip
+    """The request of these fields, by position: what `Request(…)` makes, at a tenth of its cost. For the engine's own use."""
+    made = _RequestDraft()
+    made.tool = tool
+    made.args = args
+    made.principal = principal
+    made.agent = agent
+    made.context = context
+    made.input = None
+    made.id = id
+    made.at = at
+    made.annotations = annotations
+    made.digest = digest
+    made.__class__ = Request
+    return made  # type: ignore[no-any-return]
+
+
+def returned(result: Any, duration: timedelta, cost: float) -> Outcome:
+    """The outcome of a call that returned: what `Outcome(result=…)` makes, at a tenth of its cost. For the engine's own use."""
+    made = _OutcomeDraft()
+    made.status = "returned"
+    made.result = result
+    made.error = None
+    made.duration = duration
+    made.cost = cost
+    made.at = None
+    made.__class__ = Outcome
+    return made  # type: ignore[no-any-return]

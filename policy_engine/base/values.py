@@ -76,12 +76,16 @@ class Optional:
 
 
 NONE: Final = Optional(False)
+_PLAIN: Final = frozenset((type(None), bool, int, float, str, bytes))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def timestamp_of(moment: datetime) -> Timestamp:
+def timestamp_of(moment: datetime | Timestamp) -> Timestamp:
     """The timestamp of an aware `datetime`; raises `ValueError` for a naive one, whose zone nobody knows."""
+    if type(moment) is Timestamp:
+        return moment
+    assert isinstance(moment, datetime)
     if moment.tzinfo is None:
         raise ValueError("a datetime without a time zone: give it one, for example datetime.now(timezone.utc)")
     return Timestamp((moment - _EPOCH) // _MICROSECOND * 1000)
@@ -140,8 +144,10 @@ def _key(key: Any) -> Any:
 
 def outward(value: Any) -> Any:
     """A fresh deep copy of an engine value as plain Python: what callers, tools and people may keep and change."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dict):
-        return {key: outward(item) for key, item in value.items()}
+        return {key: item if type(item) in _PLAIN else outward(item) for key, item in value.items()}
     if isinstance(value, list):
         return [outward(item) for item in value]
     if isinstance(value, Timestamp):

@@ -319,6 +319,8 @@ class _Settled:
 
     def errors(self) -> tuple[RuleError, ...]:
         """Conditions that came to an error."""
+        if not self.mask >> len(self.ready.decide.section.rules):
+            return ()
         return self._call().errors()
 
     def hint(self) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from policy_engine.base.decision import Ask, Decision, Degradation, Effect, RuleError
+from policy_engine.base.decision import Ask, Decision, Degradation, Effect, RuleError, decision_of
 from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Event, Outcome, Request
 from policy_engine.base.values import duration_of
@@ -56,10 +56,9 @@ def passed_at_once(core: Core, tool: str, outcome: Outcome, decision: Decision) 
         value = plain(outcome.result, "result")
     except MisfitError:
         return None
-    return Decision(
-        "pass", "result", tool, args=decision.engine_args, rules=(), details=_PASSED, policy_digest=core.policy.digest,
-        result=value,
-    )  # fmt: skip
+    return decision_of(
+        "pass", "result", tool, decision.engine_args, (), _PASSED, core.policy.digest, result=value
+    )
 
 
 def _unfit_output(core: Core, phase: Any, name: str, fault: MisfitError) -> Decision:

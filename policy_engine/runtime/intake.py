@@ -64,6 +64,8 @@ class Intake:
         if type(given) is dict and subject in self._only:
             return self._only[subject](given)
         checks = self._records[subject]
+        if not checks and type(given) is str:
+            return {"id": given}
         if not checks and (given is None or (type(given) is dict and not given)):
             return {}
         if isinstance(given, Principal):

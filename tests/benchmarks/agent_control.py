@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _MANY: Final = 10**9
-Loop = Callable[[int], None]
+Clock = Callable[[], int]
+Loop = Callable[[int, Clock], int]
 
 
 def control_planes(folder: Path, tool: str, args: Mapping[str, Any]) -> dict[str, Loop]:
@@ -49,11 +50,13 @@ def _loop(recorder: Any, tool: str, args: Mapping[str, Any]) -> Loop:
     plane.policy_engine.state_permissions["a"] = {tool}
     plane.kernel.audit_logger = recorder
 
-    def loop(count: int) -> None:
+    def loop(count: int, clock: Clock) -> int:
+        begun = clock()
         for _ in range(count):
             if recorder is not None and plane.kernel.intercept_tool_execution("a", tool, args) is not None:
                 raise AssertionError("agent-os-kernel refused")
             if not plane.execute_action(agent, action, args)["success"]:
                 raise AssertionError("agent-os-kernel refused")
+        return clock() - begun
 
     return loop

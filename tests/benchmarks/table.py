@@ -49,6 +49,7 @@ PARTS = (
     Part("ratio", "Generated evaluators and hand-written Python", small=("10", "1000")),
     Part("decide", "`policy.decide()` and a hand-written function that validates too", small=()),
     Part("index", "Ten thousand rules on one tool and ten", small=("--only", "equality", "1000")),
+    Part("mediate", "A whole mediated call, stage by stage", small=("--short", "--rounds", "9")),
     Part("history", "Decisions after many events and few", small=()),
     Part("provenance", "Where values come from", small=()),
     Part("compile", "Compiling, and compiling again after a change"),
@@ -59,7 +60,7 @@ PARTS = (
     Part("agentdojo", "Recorded agents: attacks stopped, work unhindered", full=("--all",)),
 )
 # What other things in this folder are for, so that none is forgotten.
-OTHERS = ("peers", "table", "stress", "traces")
+OTHERS = ("agent_control", "peers", "table", "stress", "traces")
 
 
 @dataclass(frozen=True)

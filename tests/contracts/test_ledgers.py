@@ -119,3 +119,14 @@ def test_what_was_erased_stands_nowhere_in_the_files(tmp_path: Path) -> None:
     ledger.append(lambda head: Batch([row(3)], erased=[1]))
     for file in tmp_path.iterdir():
         assert b"forty-two" not in file.read_bytes(), file.name
+
+
+def test_a_ledger_that_wrote_last_notices_who_wrote_since(tmp_path: Path) -> None:
+    """Two hosts take turns, one record each: none is lost, and none takes the number of another."""
+    one, other = (SqliteLedger(Database(tmp_path / "state.db")) for _ in range(2))
+    for _ in range(5):
+        put(one, 1)
+        put(one, 1)
+        put(other, 1)
+    assert list(one.rows()) == [row(number) for number in range(1, 16)]
+    assert one.head() == other.head() == Head(15, f"{15:064x}")

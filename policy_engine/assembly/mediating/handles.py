@@ -16,9 +16,9 @@ from policy_engine.assembly.mediating.bounding import CheckHangs
 from policy_engine.assembly.mediating.resuming import resumed
 from policy_engine.assembly.mediating.sync_driver import SyncDriver
 from policy_engine.base.refusals import Denied
-from policy_engine.base.request import Agent, Request
-from policy_engine.base.values import Timestamp, datetime_of
+from policy_engine.base.request import Agent, request_of
 from policy_engine.runtime.mediation.call import Call, refusal
+from policy_engine.runtime.mediation.digests import moment
 from policy_engine.runtime.mediation.effects import Flow, immediate
 from policy_engine.runtime.mediation.events import happen
 from policy_engine.runtime.mediation.lifecycle import (
@@ -151,11 +151,9 @@ class _Held:
         run = self._run
         world = run.world
         own = f"#{next(run.numbers)}" if id is None else f"#{id}" if id.startswith("#") else id
-        name = f"{run.id.replace('%', '%25').replace('/', '%2F')}/{own}"
-        request = Request(
-            tool=tool, args=args, principal=run.principal, agent=run.agent, context=run.context, id=own,
-            at=datetime_of(Timestamp(world.clocks.now())), annotations=annotations or {}, digest=digest,
-        )  # fmt: skip
+        name = run.prefix + own
+        at = moment(world.clocks.now())
+        request = request_of(tool, args, run.principal, run.agent, run.context, own, at, annotations or {}, digest)
         function = execute if execute is not None else world.wishes.tools.get(tool)
         if function is None:
             raise TypeError(f"no function runs {tool}: give execute=…, or tools={{{tool!r}: …}} to the mediator")

@@ -60,8 +60,8 @@ def _run(world: World, start: Start, begun: Entry, entries: list[Entry]) -> Medi
         world=world, id=begun.run, root=begun.body.get("root", begun.run), parent=None, history=history,
         principal=start.principal, agent=start.agent,
         context=dict(start.context or {}), salt=salt, begun=clocks.monotonic(), task=begun.body.get("task"), resumed=True,
-        state=bytes.fromhex(entries[-1].digest),
     )  # fmt: skip
+    run.note(bytes.fromhex(entries[-1].digest))
     bound = begun.body.get("deadline")
     if bound is not None:
         run.deadline = clocks.monotonic() + begun.at + bound - clocks.now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from policy_engine.assembly.mediating.bounding import bounded
@@ -32,7 +32,10 @@ class SyncDriver:
         try:
             while True:
                 try:
-                    effect: Effect = self._step(flow, answer, fault, name, begun)
+                    if self._bound is None:
+                        effect: Effect = flow.send(answer) if fault is None else flow.throw(fault)
+                    else:
+                        effect = self._step(flow, answer, fault, name, begun)
                 except StopIteration as ended:
                     return ended.value  # type: ignore[no-any-return]
                 answer, fault, begun = None, None, True
@@ -44,8 +47,10 @@ class SyncDriver:
                     except BaseException as stopped:
                         fault = stopped
         finally:
-            with suppress(ValueError):  # it still runs, left behind, and is closed when it does not
+            try:
                 flow.close()
+            except ValueError:  # it still runs, left behind, and is closed when it does not
+                answer = None
 
     def _waited(self, effect: Pause | Check, name: str) -> Any:
         if isinstance(effect, Check):
@@ -56,18 +61,16 @@ class SyncDriver:
         def step() -> Effect:
             return flow.send(answer) if fault is None else flow.throw(fault)
 
-        return step() if self._bound is None else bounded(self._pool, name, step, self._bound, flow, begun=begun)
+        assert self._bound is not None
+        return bounded(self._pool, name, step, self._bound, flow, begun=begun)
 
     def _attempt(self, effect: Attempt) -> Attempted:
         begun = time.monotonic_ns()
-        within = nullcontext() if effect.within is None else effect.within
         try:
-            with within:
-                if effect.seconds is not None:
-                    attempted = self._pool.run(effect.tool, lambda: effect.execute(**effect.args), effect.seconds)
-                else:
-                    value = effect.execute(**effect.args)
-                    attempted = Attempted("returned", value, duration=time.monotonic_ns() - begun)
+            if effect.within is None and effect.seconds is None:
+                attempted = Attempted("returned", effect.execute(**effect.args), None, time.monotonic_ns() - begun)
+            else:
+                attempted = self._within(effect, begun)
         except Exception as raised:
             return Attempted("error", error=raised, duration=time.monotonic_ns() - begun)
         except BaseException as stopped:
@@ -77,3 +80,10 @@ class SyncDriver:
             problem = f"{effect.tool} is a coroutine function; call it in `async with mediator.run(…)`"
             return Attempted("error", error=TypeError(problem), duration=attempted.duration)
         return attempted
+
+    def _within(self, effect: Attempt, begun: int) -> Attempted:
+        """In what the host wants it in, and in its time."""
+        with nullcontext() if effect.within is None else effect.within:
+            if effect.seconds is not None:
+                return self._pool.run(effect.tool, lambda: effect.execute(**effect.args), effect.seconds)
+            return Attempted("returned", effect.execute(**effect.args), None, time.monotonic_ns() - begun)

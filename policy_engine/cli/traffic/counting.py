@@ -15,7 +15,7 @@ from typing import Final
 
 from policy_engine.base.decision import Decision, Phase, RuleError
 from policy_engine.base.request import Approval, Event, Outcome, Request
-from policy_engine.base.values import timestamp_of
+from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.runtime.details import FixedDetails
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.trace.run import Run
@@ -110,6 +110,6 @@ class Counting:
         return decision, []
 
 
-def _moment(at: datetime | None) -> int:
+def _moment(at: datetime | Timestamp | None) -> int:
     """Nanoseconds; lines that tell no moment happen now."""
     return time.time_ns() if at is None else timestamp_of(at).nanos

@@ -50,6 +50,8 @@ class FailureVerdict:
 
 def repeatable(plan: ToolPlan, request: Request) -> bool:
     """Whether the tool, or the host for this call, is declared read-only or idempotent."""
+    if not request.annotations and not plan.annotations:
+        return False
     return any(_says(hints, word) for hints in (plan.annotations, request.annotations) for word in _REPEATABLE)
 
 
@@ -60,6 +62,8 @@ def _says(hints: Mapping[str, Any], word: str) -> bool:
 def breakers_of(ready: ReadyPlan) -> tuple[tuple[str, CompiledBreaker], ...]:
     """The enforced breakers of a tool, by id."""
     rules = ready.errors.section.rules
+    if not rules:
+        return ()
     return tuple(
         (rule.id, rule.execution) for rule in rules if isinstance(rule.execution, CompiledBreaker) and not rule.observe
     )

@@ -46,7 +46,7 @@ class Bounds:
         """The breakers to be asked before a call of the tool, by rule. An open one refuses each of its calls, whatever
         its guards: those say which failures count."""
         ready = self._core.tools.get(tool)
-        return () if ready is None else breakers_of(ready)
+        return () if ready is None or not ready.errors.section.rules else breakers_of(ready)
 
     def has_error_rules(self, tool: str) -> bool:
         """Whether a failed call of the tool is for `on_error`."""

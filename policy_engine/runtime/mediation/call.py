@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from policy_engine.base.decision import Decision, Reserve, RuleError
@@ -36,39 +35,28 @@ class Waiting(Exception):
         self.decision = decision
 
 
-@dataclass(slots=True, eq=False)
 class Call:
-    """`name` is one that no other call has; `args` are as the agent sent them. The rest is filled in by the stages."""
+    """`name` is one that no other call has; `args` are as the agent sent them. The rest is filled in by the stages.
 
-    world: World
-    run: MediatedRun
-    policy: Policy
-    mode: Mode
-    request: Request
-    name: str
-    execute: Callable[..., Any] | None
-    named: bool = False
-    """Whether the host gave the call an id of its own, under which it may ask again."""
-    to_data: Callable[[Any], Any] | None = None
-    """Makes plain data of this call's results; None = as the host wants it for all."""
+    What a stage may fill in has its default on the class: making a call sets only what is known of it.
+    """
+
     identity: KnownCall | None = None
-    given: Decision | None = None
-    """The decision, of a call that stands in for another: its own degradations deny."""
     decision: Decision | None = None
     digest: str = ""
     """Of tool and arguments, with the run's salt."""
     seen: int = 0
     entry: int = 0
-    state: bytes = b""
+    state: str = ""
     answers: tuple[Approval, ...] = ()
-    reserves: list[Reserve] = field(default_factory=list)
-    counters: list[str] = field(default_factory=list)
-    beyond: set[int] = field(default_factory=set)
+    reserves: Sequence[Reserve] = ()
+    counters: Sequence[str] = ()
+    beyond: frozenset[int] = frozenset()
     held: bool = False
-    breakers: list[str] = field(default_factory=list)
+    breakers: tuple[str, ...] = ()
     cause: Cause = "policy"
     """Who made the decision."""
-    limits: list[list[Any]] = field(default_factory=list)
+    limits: tuple[tuple[Any, ...], ...] = ()
     attempted: Attempted | None = None
     tries: int = 0
     outcome: Outcome | None = None
@@ -85,7 +73,31 @@ class Call:
     record: str = ""
     """Digest of the decision record, once it is kept."""
     span: Span | None = None
-    took: dict[str, int] = field(default_factory=dict)
+
+    def __init__(
+        self, world: World, run: MediatedRun, policy: Policy, mode: Mode, request: Request, name: str,
+        execute: Callable[..., Any] | None, named: bool = False, to_data: Callable[[Any], Any] | None = None,
+        given: Decision | None = None,
+    ) -> None:  # fmt: skip
+        """`named` = the host gave the call an id of its own, under which it may ask again. `to_data` makes plain data of this
+        call's results; None = as the host wants it for all. `given` is the decision, of a call that stands in for another: its
+        own degradations deny.
+        """
+        self.world = world
+        self.run = run
+        self.policy = policy
+        self.mode: Mode = mode
+        self.request = request
+        self.name = name
+        self.execute = execute
+        self.named = named
+        self.to_data = to_data
+        self.given = given
+        self.took: dict[str, int] = {}
+
+    def spent(self, stage: str, begun: int) -> None:
+        """A stage is done that began then (monotonic, nanoseconds)."""
+        self.took[stage] = self.took.get(stage, 0) + self.world.clocks.monotonic() - begun
 
     @property
     def decided(self) -> Decision:

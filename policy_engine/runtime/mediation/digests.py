@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from policy_engine.base.values import Timestamp
 from policy_engine.runtime.approvals import canonical
 
 
@@ -25,3 +26,8 @@ def bytes_of(value: Any) -> bytes:
 def digest_of(data: bytes) -> str:
     """SHA-256, hex."""
     return sha256(data).hexdigest()
+
+
+def moment(nanos: int) -> Timestamp:
+    """The moment of a request, in the microseconds that every host and every store can tell."""
+    return Timestamp(nanos // 1000 * 1000)

@@ -1,6 +1,7 @@
 """What a flow asks of its driver. Nothing else in the mediation touches the world.
 
 A flow is a generator: it yields an effect, and is sent what came of it. It is driven by one thread or task at a time.
+Effects are never changed once they are made; they are not frozen, because that costs more than all else of making them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Literal as OneOf, TypeAlias, TypeVar
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
     """Call `execute(**args)` once, for at most `seconds` (None = without end), inside `within`. The driver sends an
     `Attempted`."""
@@ -25,7 +26,7 @@ class Attempt:
     within: AbstractContextManager[Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Attempted:
     """What came of an attempt.
 

@@ -99,7 +99,7 @@ class _Happening:
         self._claim = f"{self._call}@{self._world.clocks.new_id()}"
         self._at = 0
         self._seen = self._attempt = 0
-        self._state = b""
+        self._state = ""
         self._decision: Decision | None = None
 
     def bound(self) -> Timeout | None:
@@ -190,7 +190,7 @@ class _Happening:
                 run.history.put_input(self._returned(decision), labels=[*self._labels, *labels_of(decision)])
             else:
                 run.history.event(self._event(), decision=decision if self._enforced else None)
-            run.note(self._name.encode(), bytes_of(self._fields))
+            run.note(self._name.encode() + bytes_of(self._fields))
         passed = decision.allowed or not self._enforced
         run.outputs[self._name] = run.outputs.get(self._name, 0) + 1 if decision.effect == "retry" and not passed else 0
         try:
@@ -205,7 +205,7 @@ class _Happening:
         body: EventBody = {
             "name": self._name, "effect": decision.effect, "rules": list(decision.rules), "cause": self._cause,
             "policy": decision.policy_digest, "event": self._run.digest(self._name, bytes_of(self._fields)),
-            "state": self._state.hex(), "enforced": self._enforced, "seen": self._seen, "entry": entry,
+            "state": self._state, "enforced": self._enforced, "seen": self._seen, "entry": entry,
         }  # fmt: skip
         if self._name == "@step":
             body["kind"] = str(self._fields.get("kind", ""))

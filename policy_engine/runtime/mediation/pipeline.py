@@ -40,7 +40,8 @@ _FAULT_AFTER: Final = "the call was made, but its result could not be checked, s
 
 def mediate(call: Call) -> Flow[Any]:
     """What the call returns, as the agent may see it. Raises what `answering` says."""
-    spanned(call)
+    if call.world.telemetry is not None:
+        spanned(call)
     error: str | None = None
     try:
         return (yield from _mediated(call))
@@ -57,7 +58,7 @@ def mediate(call: Call) -> Flow[Any]:
 
 
 def _mediated(call: Call) -> Flow[Any]:
-    stages: tuple[Stage, ...] = (*BEFORE, *AFTER)
+    stages = BEFORE + AFTER
     try:
         known = call.run.calls.get(call.request.id or "") if call.named else None
         if known is not None and (known.made is not None or known.earlier is not None):
@@ -117,7 +118,7 @@ def _refused(call: Call, refused: Refused) -> Flow[Any]:
         try:
             write_decision(call, refused.decision, refused.cause, refused.wait)
         except Exception:  # nothing runs and nothing is told: the refusal stands, and the log says what it can later
-            call.limits.append(["decision", "not recorded"])
+            call.limits += (("decision", "not recorded"),)
     elif call.attempted is not None:
         _unshown(call)
     instead = refused.decision.degradation
@@ -155,7 +156,7 @@ def _stopped(call: Call) -> None:
         if call.decision is not None:
             write_decision(call, call.decision, call.cause)
     except Exception:  # what stopped the call goes on
-        call.limits.append(["stopped", "not recorded"])
+        call.limits += (("stopped", "not recorded"),)
 
 
 def _instead(call: Call, refused: Refused) -> Flow[Any]:
@@ -178,7 +179,7 @@ def _waits(call: Call, waiting: Waiting) -> Any:
         try:
             write_decision(call, waiting.decision, call.cause)
         except Exception:  # the question stands, and the call has not run
-            call.limits.append(["decision", "not recorded"])
+            call.limits += (("decision", "not recorded"),)
     else:
         if call.identity is not None:
             call.identity.made, call.identity.waiting = call, True

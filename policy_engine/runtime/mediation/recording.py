@@ -22,7 +22,7 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
     """The decision about a call, before it runs or instead. Returns the record's digest; raises what the log raises."""
     body: DecisionBody = {
         "tool": call.request.tool, "effect": decision.effect, "rules": list(decision.rules), "cause": cause,
-        "policy": decision.policy_digest, "event": call.digest, "state": call.state.hex(), "enforced": call.enforced,
+        "policy": decision.policy_digest, "event": call.digest, "state": call.state, "enforced": call.enforced,
         "tries": 0 if call.identity is None else call.identity.tries, "seen": call.seen, "entry": call.entry,
     }  # fmt: skip
     _besides(body, decision, call)
@@ -34,9 +34,6 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
         body["wait"] = wait
     if decision.effect != "allow" and call.enforced and decision.hint is not None:
         body["hinted"] = True
-    approved = sorted({str(one.approver.get("id")) for one in call.answers if one.answer == "approved"})
-    if approved:
-        body["approvers"] = approved
     args = decision.engine_args
     payloads: dict[str, Any] = {} if args is None else {"args": args}
     if args is None or args != call.request.args:
@@ -46,6 +43,9 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
     if call.request.annotations or call.request.digest is not None:
         payloads["tool"] = {"annotations": dict(call.request.annotations), "digest": call.request.digest}
     if call.answers:
+        approved = sorted({str(one.approver.get("id")) for one in call.answers if one.answer == "approved"})
+        if approved:
+            body["approvers"] = approved
         payloads["approvals"] = [approval_data(one) for one in call.answers]
     if decision.recorded:
         payloads["recorded"] = [[one.function, list(one.args), one.value, one.error] for one in decision.recorded]
@@ -75,7 +75,7 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
     payloads: dict[str, Any] = {}
     if status == "returned":
         payloads["result"] = data
-        if output is not None and output.allowed:
+        if output is not None and output.effect == "redact":
             payloads["shown"] = output.engine_result
         if output is not None and output.recorded:
             payloads["recorded"] = [[one.function, list(one.args), one.value, one.error] for one in output.recorded]
@@ -129,7 +129,7 @@ def _beside(call: Call, record: Record) -> None:
     try:
         write(call.run, record)
     except Exception:
-        call.limits.append([record.kind, "not recorded"])
+        call.limits += ((record.kind, "not recorded"),)
 
 
 def write(run: MediatedRun, record: Record) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from threading import Lock
 from typing import Any, Literal as OneOf
@@ -75,20 +75,30 @@ class MediatedRun:
     """Calls that ran."""
     per_run: set[str] = field(default_factory=set)
     """Counters that count this run with all that it began; nobody asks for them once it is completed."""
-    state: bytes = b""
     resumed: bool = False
     open: bool = True
     answered: bool = False
     completed: bool | None = None
     """What the host says of it; None = whether an answer passed tells."""
+    prefix: str = field(init=False)
+    """Of the names of its calls."""
+    _happened: Any = field(default_factory=sha256, init=False)
 
-    def note(self, *parts: bytes) -> None:
+    def __post_init__(self) -> None:
+        self.prefix = f"{self.id.replace('%', '%25').replace('/', '%2F')}/"
+
+    def note(self, what: bytes) -> None:
         """Carry the digest of everything that happened on. Under the lock."""
-        self.state = hashlib.sha256(self.state + b"".join(parts)).digest()
+        self._happened.update(b"%d:%b" % (len(what), what))
+
+    @property
+    def state(self) -> str:
+        """The digest (hex) of everything that happened. Under the lock."""
+        return str(self._happened.copy().hexdigest())
 
     def digest(self, name: str, value: bytes) -> str:
         """The digest (hex) of something named, which nobody can compare without this run's salt."""
-        return hashlib.sha256(b"%b%d:%b%b" % (self.salt, len(name), name.encode(errors="replace"), value)).hexdigest()
+        return sha256(b"%b%d:%b%b" % (self.salt, len(name), name.encode(errors="replace"), value)).hexdigest()
 
     @property
     def first(self) -> MediatedRun:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal as OneOf, Protocol
+from types import MappingProxyType
+from typing import Any, Literal as OneOf, NamedTuple, Protocol
 
 from policy_engine.base.records import RecordKind
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One thing that happened, see `base/records.py` for what each kind holds.
 
     `at` is nanoseconds since the epoch. `body` is JSON-like and holds no values that agents, users or tools chose, but for
@@ -22,7 +21,7 @@ class Record:
     run: str
     call: str | None
     body: Mapping[str, Any]
-    payloads: Mapping[str, Any] = field(default_factory=dict)
+    payloads: Mapping[str, Any] = MappingProxyType({})
 
 
 class AuditLog(Protocol):

@@ -1,4 +1,7 @@
-"""What a run remembers of one call, one input of the user, one step. Immutable; the scan keeps what it parsed here."""
+"""What a run remembers of one call, one input of the user, one step. Immutable; the scan keeps what it parsed here.
+
+A call is not frozen by its class, because that costs more than all else of noting it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ EXECUTED = ("returned", "error", "running")
 """Outcomes of calls that were allowed and begun."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class CallRecord:
     """One attempt. `result` is None unless it returned; `error` holds the tool's own words unless it did not fail.
 

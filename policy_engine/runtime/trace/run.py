@@ -21,7 +21,7 @@ from policy_engine.runtime.trace.folding.state import FoldProgram, States
 from policy_engine.runtime.trace.log import Entry, Log
 from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
-from policy_engine.runtime.trace.view import RunView, approval_keys
+from policy_engine.runtime.trace.view import Parts, RunView, approval_keys
 from policy_engine.semantics.schema.normalise import normalise_any
 from policy_engine.semantics.schema.strict_json import parse_json
 
@@ -66,6 +66,9 @@ class Run:
         self._steps: list[dict[str, Any]] = []
         self._used: dict[tuple[str, ...], int] = {}
         self._readable = True
+        self._parts = Parts(
+            self.id, self._started, attended, self._log, self._index, self._states, self._steps, self._used
+        )
         self._view: RunView | None = None
         if input is not None:
             self.put_input({"text": input})
@@ -78,9 +81,11 @@ class Run:
         *,
         decision: Decision | None = None,
         output: Decision | None = None,
-    ) -> None:
-        """What came of a call. `decision` is the one about the call (its arguments were executed), `output` the one
-        about the result (its labels, and the result as the agent saw it); either may be given as `decision`.
+    ) -> int:
+        """What came of a call; the number of the entry that tells it.
+
+        `decision` is the one about the call (its arguments were executed), `output` the one about the result (its labels,
+        and the result as the agent saw it); either may be given as `decision`.
 
         A call that was recorded as `pending` or `running` under the same `request.id` is completed.
         """
@@ -101,6 +106,7 @@ class Run:
         )
         if self._histories is not None and isinstance(entry.record, CallRecord):
             self._histories.record(self._name, entry.place, request, entry.record)
+        return entry.number
 
     def event(self, event: Event, *, decision: Decision | None = None) -> None:
         """Something other than a call: `@input` adds to what the user said, `@step` to `run.steps`.
@@ -149,7 +155,7 @@ class Run:
         error: str | None, labels: Iterable[LabelAt | tuple[str, str, bool]], id: str | None,
     ) -> Entry:  # fmt: skip
         moment = at if at is not None else self._clock()
-        marks = tuple(LabelAt(*put) for put in labels)
+        marks = tuple([LabelAt(*put) for put in labels]) if labels else ()
         with self._lock:
             name = id if id is not None else f"call-{self._log.attempts + 1}"
             entry, _ = self._log.add_call(CallRecord(name, tool, args, outcome, moment, result, error, marks), id)
@@ -185,11 +191,7 @@ class Run:
         """The run as it is now, immutable: what one decision reads. Free while nothing was recorded since the last."""
         with self._lock:
             if self._view is None:
-                self._view = RunView(
-                    id=self.id, started=self._started, attended=self.attended, log=self._log, index=self._index,
-                    states=self._states,
-                    steps=self._steps, used=self._used, readable=self._readable,
-                )  # fmt: skip
+                self._view = RunView(self._parts, self._readable)
             return self._view
 
     # ------------------------------------------------------------------ details
@@ -198,7 +200,8 @@ class Run:
         waits; calls always are, where conditions ask about them."""
         if self._index.live:
             self._index.note_all()
-        self._states.note_all()
+        if self._states.asked:
+            self._states.note_all()
 
     def _seen(self, outcome: Outcome, output: Decision | None) -> tuple[Any, tuple[LabelAt, ...]]:
         """The result as the agent saw it, with the labels that rules put on it."""
@@ -239,6 +242,6 @@ def _executed_args(request: Request, decision: Decision | None, output: Decision
 
 
 def _labels(decision: Decision | None) -> tuple[LabelAt, ...]:
-    if decision is None:
+    if decision is None or not decision.obligations:
         return ()
     return tuple(LabelAt(put.label, put.path, put.add) for put in decision.obligations if isinstance(put, Label))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.limits import MAX_SCANNED_CALLS
@@ -23,40 +23,50 @@ from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 from policy_engine.semantics.artifact import Track
 
 
+class Parts(NamedTuple):
+    """What the views of one run have in common: the run's own, which it goes on writing."""
+
+    id: str
+    started: Timestamp
+    attended: bool
+    log: Log
+    places: ProvenanceIndex
+    states: States
+    steps: list[dict[str, Any]]
+    used: Mapping[tuple[str, ...], int]
+
+
 class RunView:
     """What was said and done so far."""
 
-    def __init__(
-        self,
-        *,
-        id: str,
-        started: Timestamp,
-        attended: bool,
-        log: Log,
-        index: ProvenanceIndex,
-        states: States,
-        steps: list[dict[str, Any]],
-        used: Mapping[tuple[str, ...], int],
-        readable: bool,
-    ) -> None:
-        """Made by `Run.snapshot`. `log`, `steps` and `used` are the run's own, which only grow; their sizes are kept."""
-        self.id = id
-        self.started = started
-        self.attended = attended
-        self.length = len(log.entries)
-        self._log = log
-        self._index = index
-        self._states = states
-        self._recorded = log.attempts + log.inputs
-        self._steps = steps
-        self._step_count = len(steps)
-        self._used = used
-        self._used_count = len(used)
+    def __init__(self, parts: Parts, readable: bool) -> None:
+        """Made by `Run.snapshot`. The log, steps and approvals only grow; their sizes are kept."""
+        log = parts.log
+        self._parts = parts
         self._readable = readable
+        self.length = len(log.entries)
+        self._recorded = log.attempts + log.inputs
+        self._step_count = len(parts.steps)
+        self._used_count = len(parts.used)
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._parts.id
+
+    @property
+    def started(self) -> Timestamp:
+        """When it began."""
+        return self._parts.started
+
+    @property
+    def attended(self) -> bool:
+        """Whether its user can be asked."""
+        return self._parts.attended
 
     def used(self, approval: Approval) -> bool:
         """Whether this approval already let a call pass."""
-        return any(self._used.get(key, self._used_count) < self._used_count for key in approval_keys(approval))
+        return any(self._parts.used.get(key, self._used_count) < self._used_count for key in approval_keys(approval))
 
     # ------------------------------------------------------------------ the name `run`
     @cached_property
@@ -77,12 +87,12 @@ class RunView:
     @cached_property
     def inputs(self) -> tuple[InputRecord, ...]:
         """What was asked, in order."""
-        return tuple(self._log.inputs_at(self.length))
+        return tuple(self._parts.log.inputs_at(self.length))
 
     @cached_property
     def attempts(self) -> tuple[CallRecord, ...]:
         """The calls, in the order they were begun."""
-        return tuple(self._log.attempts_at(self.length))
+        return tuple(self._parts.log.attempts_at(self.length))
 
     @property
     def records(self) -> tuple[InputRecord | CallRecord, ...]:
@@ -92,7 +102,7 @@ class RunView:
     @cached_property
     def steps(self) -> tuple[dict[str, Any], ...]:
         """The steps, in order."""
-        return tuple(self._steps[: self._step_count])
+        return tuple(self._parts.steps[: self._step_count])
 
     @property
     def input(self) -> dict[str, Any] | None:
@@ -118,7 +128,7 @@ class RunView:
     def folded(self, program: FoldProgram, number: int, arguments: Sequence[Any]) -> Any:
         """The answer to a question of a policy about this run's calls; raises `EvaluationError`."""
         self._all_readable()
-        return self._states.of(program).answer(number, arguments, self.length, self._listed)
+        return self._parts.states.of(program).answer(number, arguments, self.length, self._listed)
 
     def _listed(self, track: Track) -> Any:
         return self.value["attempts" if track.attempts else "calls"]
@@ -128,37 +138,37 @@ class RunView:
         """Whether the user's own words contain the value."""
         if not self._readable:
             self._all_readable()
-        return self._index.said(value, self.length)
+        return self._parts.places.said(value, self.length)
 
     def origins(self, value: Any) -> list[dict[str, Any]]:
         """Records `{source, tool, path, call}` of where the value was seen, in the order of events."""
         if not self._readable:
             self._all_readable()
-        return self._index.origins(value, self.length)
+        return self._parts.places.origins(value, self.length)
 
     def labels(self, value: Any) -> list[str]:
         """The labels at those places, sorted; all labels of the run for a value seen nowhere."""
         if not self._readable:
             self._all_readable()
-        return self._index.labels(value, self.length)
+        return self._parts.places.labels(value, self.length)
 
     def pointed(self, value: Any) -> bool:
         """Whether it came from a call whose argument the user said."""
         if not self._readable:
             self._all_readable()
-        return self._index.pointed(value, self.length)
+        return self._parts.places.pointed(value, self.length)
 
     def coverage(self, value: Any) -> float:
         """The share (0.0 … 1.0) of its words that the user said."""
         if not self._readable:
             self._all_readable()
-        return self._index.coverage(value, self.length)
+        return self._parts.places.coverage(value, self.length)
 
     def carried(self, value: Any) -> bool:
         """Whether it was an argument of an earlier allowed call."""
         if not self._readable:
             self._all_readable()
-        return self._index.carried(value, self.length)
+        return self._parts.places.carried(value, self.length)
 
 
 def approval_keys(approval: Approval) -> frozenset[tuple[str, ...]]:

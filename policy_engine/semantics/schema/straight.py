@@ -8,16 +8,17 @@ anything, and what it accepts the check would have accepted with the same result
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
 from policy_engine.base.limits import MAX_ARGS_CHARS, MAX_ARGS_NODES
 from policy_engine.base.values import MAX_INT, MIN_INT
-from policy_engine.semantics.types import BOOL, INT, STRING, EnumType, ListType, RecordType
+from policy_engine.semantics.types import BOOL, DOUBLE, INT, STRING, EnumType, ListType, RecordType
 
 Way = Callable[[Any], dict[str, Any]]
 
-_CLASSES: Final = {STRING: str, INT: int, BOOL: bool, ListType(STRING): list}
+_CLASSES: Final = {STRING: str, INT: int, DOUBLE: float, BOOL: bool, ListType(STRING): list}
 _FEWEST: Final = 2
 """`itemgetter` of one key gives no tuple."""
 
@@ -37,6 +38,7 @@ def straight(record: RecordType, check: Way) -> Way:
     texts = tuple(place for place, field in enumerate(fields) if field.type == STRING)
     some_texts = itemgetter(*texts) if len(texts) > 1 else None
     numbers = tuple(place for place, field in enumerate(fields) if field.type == INT)
+    floats = tuple(place for place, field in enumerate(fields) if field.type == DOUBLE)
     lists = tuple(field.name for field in fields if isinstance(field.type, ListType))
     pick, count, keys = itemgetter(*names), len(names), (str,) * len(names)
 
@@ -60,6 +62,9 @@ def straight(record: RecordType, check: Way) -> Way:
                 return check(value)
         for place in numbers:
             if not MIN_INT <= values[place] <= MAX_INT:
+                return check(value)
+        for place in floats:
+            if not isfinite(values[place]):
                 return check(value)
         for name, options in enums:
             if given[name] not in options:

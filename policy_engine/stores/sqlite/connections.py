@@ -50,11 +50,8 @@ class Connections:
 
     def take_writer(self, deadline: float) -> sqlite3.Connection:
         """The connection that writes, for this thread alone until `give_writer`; raises `StoreError`."""
-        self._usable()
-        if self._writing_thread == get_ident():
-            raise StoreError("a transaction within a transaction")
-        if not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise StoreBusy("the store is busy: other threads have been writing for longer than its patience")
+        if not self._writing.acquire(blocking=False):
+            self._wait_to_write(deadline)
         try:
             self._usable()
             self._writing_thread = get_ident()
@@ -64,6 +61,13 @@ class Connections:
         except BaseException:
             self.give_writer()
             raise
+
+    def _wait_to_write(self, deadline: float) -> None:
+        self._usable()
+        if self._writing_thread == get_ident():
+            raise StoreError("a transaction within a transaction")
+        if not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise StoreBusy("the store is busy: other threads have been writing for longer than its patience")
 
     def give_writer(self) -> None:
         """Another thread may write."""

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from policy_engine.stores.errors import StoreError
 from policy_engine.stores.sqlite.connections import Connections
@@ -55,6 +56,15 @@ class Database:
                 raise
         finally:
             connections.give_writer()
+
+    def once(self, statement: str, parameters: Sequence[Any]) -> None:
+        """A statement that is a transaction of its own, kept or not at all."""
+        deadline = time.monotonic() + self._patience
+        connection = self._connections.take_writer(deadline)
+        try:
+            patiently(connection, statement, deadline, parameters)
+        finally:
+            self._connections.give_writer()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -1,7 +1,8 @@
 """The audit log's rows in a SQLite file. Several processes write to one chain: the head is read where the rows are written.
 
-A record is one row, and nothing is indexed but its number: a commit writes two pages. The head is kept apart, so that rows
-taken off the end by hand are missed. Erased payloads are overwritten in the file (`secure_delete`); the write-ahead log
+A record is one row, and nothing is indexed but its number: a commit writes two pages. Whoever wrote last writes on without
+reading the head: two records of one number cannot be. The head is kept apart, so that rows taken off the end by hand are
+missed. Erased payloads are overwritten in the file (`secure_delete`); the write-ahead log
 lets go of its copy at its next checkpoint, which an erasure asks for.
 """
 
@@ -26,10 +27,13 @@ STEPS: Final = (
     CREATE TABLE audit_policies (digest TEXT, name TEXT, content BLOB NOT NULL, PRIMARY KEY (digest, name)) STRICT;
     CREATE TABLE audit_log (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT, sequence INTEGER, digest TEXT) STRICT;
     """,
+    """
+    CREATE TRIGGER audit_head AFTER INSERT ON audit_rows
+    BEGIN UPDATE audit_log SET sequence = new.sequence, digest = new.digest; END;
+    """,
 )
 _HEAD: Final = "SELECT sequence, digest FROM audit_log"
 _ROW: Final = "INSERT INTO audit_rows VALUES (?, ?, ?, ?, ?, ?)"
-_MOVE: Final = "UPDATE audit_log SET sequence = ?, digest = ?"
 _READ: Final = "SELECT sequence, digest, run, at, data, payload FROM audit_rows WHERE sequence > ? AND sequence <= ?"
 _PAGE: Final = 1000
 _NO_END: Final = (1 << 63) - 1
@@ -42,6 +46,7 @@ class SqliteLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._head: Head | None = None
         self.durability: Durability = database.durability
         database.migrate("audit", STEPS)
         with database.write() as connection:
@@ -52,6 +57,8 @@ class SqliteLedger:
     def append(self, build: Callable[[Head], Batch]) -> None:
         """Keep what `build` makes of the head, in one transaction; raises `StoreError`."""
         try:
+            if self._head is not None and self._followed(self._head, build(self._head)):
+                return
             with self._database.write() as connection:
                 head = Head(*connection.execute(_HEAD).fetchone())
                 batch = build(head)
@@ -62,13 +69,26 @@ class SqliteLedger:
                     connection.executemany(_ROW, rows)
                 if rows:
                     _follow(head, rows[0])
-                    connection.execute(_MOVE, (rows[-1].sequence, rows[-1].digest))
                 if batch.erased or batch.policies:
                     _beside(connection, batch)
         except sqlite3.Error as fault:
             raise StoreError(f"the record could not be kept: {fault}") from fault
+        self._head = Head(rows[-1].sequence, rows[-1].digest) if rows else head
         if batch.erased:
             self._let_go()
+
+    def _followed(self, head: Head, batch: Batch) -> bool:
+        """Keep a single row in one statement, unless another process has written since: it has taken the number then."""
+        if len(batch.rows) != 1 or batch.erased or batch.policies:
+            return False
+        row = batch.rows[0]
+        _follow(head, row)
+        try:
+            self._database.once(_ROW, row)
+        except sqlite3.IntegrityError:
+            return False
+        self._head = Head(row.sequence, row.digest)
+        return True
 
     def _let_go(self) -> None:
         """Empty the write-ahead log, where nobody reads just now; otherwise it is emptied later, as always."""

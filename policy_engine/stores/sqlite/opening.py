@@ -7,7 +7,8 @@ import random
 import sqlite3
 import stat
 import time
-from typing import Final, Literal as OneOf, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final, Literal as OneOf, TypeAlias
 
 from policy_engine.stores.errors import StoreBusy, StoreError
 
@@ -72,14 +73,16 @@ def connect(path: str, durability: Durability, patience: float) -> sqlite3.Conne
     return connection
 
 
-def patiently(connection: sqlite3.Connection, statement: str, deadline: float) -> sqlite3.Cursor:
+def patiently(
+    connection: sqlite3.Connection, statement: str, deadline: float, parameters: Sequence[Any] = ()
+) -> sqlite3.Cursor:
     """Run a statement that others may hold up, until `deadline` (of the monotonic clock); then raises `StoreBusy`.
 
     SQLite's own waiting sleeps up to a tenth of a second a time, so that the last in a crowd starve; these sleeps are short.
     """
     while True:
         try:
-            return connection.execute(statement)
+            return connection.execute(statement, parameters)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise

@@ -28,7 +28,7 @@ def admit(call: Call) -> None:
             release(call)
             broken = call.policy.bounds.broken(call.request, call.decided, rule, run=call.run.history)
             raise Refused(broken, "breaker", admission.wait)
-        call.breakers.append(rule)
+        call.breakers += (rule,)
 
 
 def breaker_name(call: Call, rule: str) -> str:
@@ -38,7 +38,7 @@ def breaker_name(call: Call, rule: str) -> str:
 
 def report(call: Call, verdicts: dict[str, tuple[CompiledBreaker, bool | None]]) -> None:
     """Tell the breakers that let the call through what came of it: failed, well, or nobody knows."""
-    admitted, call.breakers = call.breakers, []
+    admitted, call.breakers = call.breakers, ()
     for rule in admitted:
         breaker, failed = verdicts[rule]
         try:
@@ -47,7 +47,7 @@ def report(call: Call, verdicts: dict[str, tuple[CompiledBreaker, bool | None]])
                 failures=breaker.failures, within=breaker.within_nanos,
             ))  # fmt: skip
         except Exception:  # the tool has run; a breaker that cannot be told stays as it is, and its probe's place comes free
-            call.limits.append([rule, "not told"])
+            call.limits += ((rule, "not told"),)
         else:
             if failed is not None:
                 write_breaker(call, rule, state)
@@ -55,5 +55,6 @@ def report(call: Call, verdicts: dict[str, tuple[CompiledBreaker, bool | None]])
 
 def release(call: Call) -> None:
     """The call does not run after all: places of probes are free again."""
-    known = dict(call.policy.bounds.breakers(call.request.tool))
-    report(call, {rule: (known[rule], None) for rule in call.breakers})
+    if call.breakers:
+        known = dict(call.policy.bounds.breakers(call.request.tool))
+        report(call, {rule: (known[rule], None) for rule in call.breakers})

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policy_engine.base.decision import Decision
-from policy_engine.base.request import Approval, Outcome
+from policy_engine.base.request import Approval, Outcome, returned
 from policy_engine.runtime.mediation.call import Call, Refused, Waiting
 from policy_engine.runtime.mediation.effects import Flow, Pause
 from policy_engine.runtime.mediation.stages.ask import pause, stand, tell_host, use_answers
@@ -35,7 +35,7 @@ def judge(call: Call, approvals: tuple[Approval, ...] = (), attempt: int | None 
     decision = call.policy.decide_result(
         call.request, outcome_of(call), decision=call.decided, run=call.run.history, approvals=approvals, attempt=attempt
     )
-    call.took["check"] = call.took.get("check", 0) + clocks.monotonic() - begun
+    call.spent("check", begun)
     return decision
 
 
@@ -48,7 +48,7 @@ def outcome_of(call: Call) -> Outcome:
         if attempted.status != "returned":
             call.outcome = Outcome(status="error", error=told(call), duration=spent)
         else:
-            call.outcome = Outcome(result=plain(call, attempted.value), duration=spent, cost=cost_of(call))
+            call.outcome = returned(plain(call, attempted.value), spent, cost_of(call))
     return call.outcome
 
 

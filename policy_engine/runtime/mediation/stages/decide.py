@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policy_engine.base.request import Outcome
-from policy_engine.base.values import Timestamp, datetime_of
 from policy_engine.runtime.mediation.call import Call, Refused, refusal
+from policy_engine.runtime.mediation.digests import moment
 
 _STATUS: Final[dict[str, Any]] = {"allow": "running", "escalate": "pending"}
+_NOTED: Final = {status: Outcome(status=status) for status in ("running", "pending", "denied")}
 _NOT_GIVEN = "this tool was not given to this agent"
 _LATE = "the time for this run is over"
 _ENDED = "this run has ended"
@@ -27,14 +28,14 @@ def decide(call: Call) -> None:
         told = f"{_NOT_GIVEN}: `{call.request.tool}` is not among the tools that run {run.id!r} was delegated"
         raise Refused(refusal(call.policy, call.request.tool, "undeclared", _NOT_GIVEN, told), "delegation")
     if call.decision is not None:  # decided again, later
-        call.request = replace(call.request, at=datetime_of(Timestamp(clocks.now())))
+        call.request = replace(call.request, at=moment(clocks.now()))
     with run.lock:
         call.state = run.state
         call.seen = run.history.length
         decision = call.given or call.policy.decide(call.request, run=run.history, approvals=call.answers)
         note(call, _STATUS.get(decision.effect, "denied") if call.enforced else "running", decision)
     call.decision, call.cause = decision, "policy" if call.given is None else "instead"
-    call.took["decide"] = call.took.get("decide", 0) + clocks.monotonic() - begun
+    call.spent("decide", begun)
     if decision.effect == "deny" and call.enforced:
         raise Refused(decision, "policy")
 
@@ -42,6 +43,5 @@ def decide(call: Call) -> None:
 def note(call: Call, status: Any, decision: Any = None) -> None:
     """Put what the call has come to into the run. Under its lock."""
     run = call.run
-    run.history.record(call.request, Outcome(status=status), decision=decision)
-    call.entry = run.history.length - 1
-    run.note(call.digest.encode(), status.encode())
+    call.entry = run.history.record(call.request, _NOTED[status], decision=decision)
+    run.note(f"{call.digest}{status}".encode())

@@ -17,11 +17,11 @@ def end(call: Call) -> None:
     if not call.noted:
         with run.lock:
             call.seen = run.history.length
-            run.history.record(call.request, outcome, decision=call.decided, output=output)
-            call.entry = run.history.length - 1
-            run.note(call.digest.encode(), attempted.status.encode())
+            call.entry = run.history.record(call.request, outcome, decision=call.decided, output=output)
+            run.note(f"{call.digest}{attempted.status}".encode())
         call.noted = True
-    labels = [] if output is None else [[put.rule, put.label, put.path, put.add] for put in output.labels]
+    put_on = () if output is None or not output.obligations else output.labels
+    labels = [[put.rule, put.label, put.path, put.add] for put in put_on]
     failure = None if attempted.status == "returned" else told(call)
     try:
         write_outcome(call, output, outcome.cost, labels, outcome.result, failure)

@@ -36,7 +36,7 @@ def execute(call: Call) -> Flow[None]:
             if again is None or not (yield from _paused(call, again)):
                 return
     finally:
-        call.took["execute"] = call.took.get("execute", 0) + call.world.clocks.monotonic() - begun
+        call.spent("execute", begun)
 
 
 def _attempt(call: Call, args: dict[str, Any]) -> Flow[Attempted]:
@@ -52,6 +52,8 @@ def _attempt(call: Call, args: dict[str, Any]) -> Flow[Attempted]:
 
 def _seconds(call: Call) -> float | None:
     """The shortest of what the policy allows an attempt and what is left of the run."""
+    if call.run.deadline is None and not call.decided.obligations:
+        return None
     nanos = [left] if (left := call.run.left()) is not None else []
     if call.enforced and (owed := call.decided.timeout) is not None:
         nanos.append(owed.after // _MICROSECOND * 1000)

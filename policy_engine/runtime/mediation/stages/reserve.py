@@ -17,9 +17,14 @@ _MOST_ROUNDS = 64
 
 def reserve(call: Call) -> None:
     """Hold the amounts of `call.decision`. May exchange the decision: for a question to people, or for a smaller call."""
+    if not call.decided.obligations:
+        call.reserves = ()
+        if call.held:
+            give_back(call)
+        return
     begun = call.world.clocks.monotonic()
     for _ in range(_MOST_ROUNDS):
-        call.reserves = list(call.decided.reserves)
+        call.reserves = call.decided.reserves
         if not call.reserves:
             give_back(call)
             break
@@ -31,7 +36,7 @@ def reserve(call: Call) -> None:
     else:
         raise Refused(_uncounted(call, "the limits of this call could not be settled"), "limit")
     if call.reserves:
-        call.took["reserve"] = call.took.get("reserve", 0) + call.world.clocks.monotonic() - begun
+        call.spent("reserve", begun)
 
 
 def give_back(call: Call) -> None:
@@ -40,7 +45,7 @@ def give_back(call: Call) -> None:
         call.held = False
         world = call.world
         if not world.unsettled.settle(world.counters, call.name, None, world.clocks.now()):
-            call.limits.append(["refund", "failed"])
+            call.limits += (("refund", "failed"),)
 
 
 def commit(call: Call, amounts: Mapping[str, float]) -> None:
@@ -49,7 +54,7 @@ def commit(call: Call, amounts: Mapping[str, float]) -> None:
         call.held = False
         world = call.world
         if not world.unsettled.settle(world.counters, call.name, amounts, world.clocks.now()):
-            call.limits.append(["commit", "failed"])
+            call.limits += (("commit", "failed"),)
 
 
 def hold(call: Call, until: int) -> None:
@@ -89,7 +94,7 @@ def _hold(call: Call) -> Full | None:
 def _over(call: Call, full: Full) -> bool:
     """What becomes of a call beyond a limit. True: try to hold again, with what has changed."""
     rule = call.reserves[full.index].rule
-    call.limits.append([rule, full.wait])
+    call.limits += ((rule, full.wait),)
     history = call.run.history
     instead = call.policy.bounds.over_limit(call.request, call.decided, rule, run=history, approvals=call.answers)
     if instead.effect == "deny":
@@ -100,7 +105,7 @@ def _over(call: Call, full: Full) -> bool:
     if instead.degradation is not None and instead.degradation is not call.decided.degradation:
         call.decision, call.cause = instead, "limit"
         return True
-    call.beyond.add(full.index)
+    call.beyond |= {full.index}
     return True
 
 

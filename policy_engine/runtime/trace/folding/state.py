@@ -95,6 +95,11 @@ class States:
             state = self._states.setdefault(id(program.plan), FoldState(program, self._log))
         return state
 
+    @property
+    def asked(self) -> bool:
+        """Whether any policy asks."""
+        return bool(self._states)
+
     def note_all(self) -> None:
         """Note what has come, for every policy."""
         for state in list(self._states.values()):

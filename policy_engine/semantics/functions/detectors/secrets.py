@@ -38,8 +38,8 @@ _OURS: Final = (
     rf"""(?i:(?:{_NAMED})["']?\s*(?::=|=>|[:=]|\bis\b)\s*["']?(?:{_ANY}{{5,}}{_ODD}|{_ANY}{{3,4}}{_ODD}{_ANY}|"""
     rf"""{_ANY}{{0,2}}{_ODD}{_ANY}{{3,}}){_ANY}*)""",
 )
-_SHORTEST: Final = 6
-_SHORTEST_WORD: Final = 16
+SHORTEST_SECRET: Final = 6
+SHORTEST_WORD: Final = 16
 """Characters that a secret has at least; the second without any but letters and digits."""
 MASK: Final = "****"
 _NOT_SECRETS: Final = frozenset(("IPPublicDetector",))
@@ -104,7 +104,7 @@ def masked_text(text: str) -> str:
 
     Called by the audit for every text it keeps. A text that detectors cannot read is masked as a whole.
     """
-    if len(text) < _SHORTEST or (len(text) < _SHORTEST_WORD and text.isalnum()):
+    if len(text) < SHORTEST_SECRET or (len(text) < SHORTEST_WORD and text.isalnum()):
         return text
     try:
         read = plain(text)
