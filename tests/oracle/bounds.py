@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from policy_engine.base.values import UInt
+from policy_engine.base.values import Duration, Timestamp, UInt
 from policy_engine.semantics.ast import policy as tree
 from tests.oracle.answers import Found
 from tests.oracle.cel import Evaluator
@@ -89,7 +89,7 @@ def _finite(value: Any) -> float:
 
 
 def _word(value: Any, *, deep: bool) -> str:
-    """A value as the one text for all that equals it; lists only where `deep`."""
+    """A value as the one text for all that equals it; lists, maps, moments and the like only where `deep`."""
     if isinstance(value, bool):
         return f"bool:{value}"
     if isinstance(value, str):
@@ -100,6 +100,17 @@ def _word(value: Any, *, deep: bool) -> str:
     if deep and isinstance(value, list):
         words = [_word(item, deep=True) for item in value]
         return "list:" + "".join(f"{len(word)}:{word}" for word in words)
+    if deep and isinstance(value, dict):
+        parts = []
+        for key, item in sorted((_word(key, deep=True), _word(item, deep=True)) for key, item in value.items()):
+            parts += [f"{len(key)}:{key}", f"{len(item)}:{item}"]
+        return f"map:{''.join(parts)}"
+    if deep and isinstance(value, bytes):
+        return f"bytes:{value.hex()}"
+    if deep and isinstance(value, Timestamp):
+        return f"time:{value.nanos}"
+    if deep and isinstance(value, Duration):
+        return f"duration:{value.nanos}"
     if deep and value is None:
         return "null"
     raise Unsure
