@@ -30,7 +30,7 @@ from policy_engine.runtime.mediation.stages.reserve import commit, give_back, re
 from policy_engine.runtime.mediation.stages.settle import settle
 
 Stage: TypeAlias = Callable[[Call], "Flow[None] | None"]
-BEFORE: Final[tuple[Stage, ...]] = (identify, decide, reserve, ask, admit, begin)
+BEFORE: Final[tuple[Stage, ...]] = (decide, reserve, ask, admit, begin)
 AFTER: Final[tuple[Stage, ...]] = (execute, settle, check, end)
 AGAIN: Final[tuple[Stage, ...]] = (check, end)
 """For a call that was made, and whose result waited for people."""
@@ -60,9 +60,9 @@ def mediate(call: Call) -> Flow[Any]:
 def _mediated(call: Call) -> Flow[Any]:
     stages = BEFORE + AFTER
     try:
-        known = call.run.calls.get(call.request.id or "") if call.named else None
+        identify(call)
+        known = call.identity  # from here on nobody else makes it
         if known is not None and (known.made is not None or known.earlier is not None):
-            identify(call)
             if known.earlier is not None:
                 _decided_again(call)
                 return known.earlier.value
