@@ -99,6 +99,7 @@ class Judge:
         self._denies, self._asks = self._enforced("deny"), self._enforced("escalate")
         self._allows = self._enforced("allow")
         self._by_layer = tuple(self._enforced("allow", index) for index in range(len(layers)))
+        self._only_denies = len(section.rules) if self._denies == (1 << len(section.rules)) - 1 else 0
         self._observes = mask_of(self._bits(lambda rule: rule.observe), len(section.rules))
 
     def _bits(self, wanted: Callable[[CompiledRule], bool]) -> list[int]:
@@ -115,6 +116,8 @@ class Judge:
     def verdict(self, mask: int) -> Verdict:
         """The verdict of a mask (see `artifact.Batch`)."""
         if mask and not self._keeps:
+            if mask.bit_length() <= self._only_denies:  # no error, and each bit set is a deny
+                return Verdict("deny", mask, 0, self._pick)
             return self._judge(mask)
         kept = self._kept.get(mask)
         if kept is None:

@@ -7,7 +7,7 @@ value and any state: nothing but `EvaluationError` leaves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policy_engine.base.errors import EvaluationError
@@ -27,6 +27,14 @@ def diverted(batch: Batch, index: int, args: Any, principal: Any, environment: A
         return int(_holds(batch, index, args, principal, environment)) << index
     except EvaluationError:
         return (int(batch.on_error[index]) << index) | (1 << (len(batch.conditions) + index))
+
+
+def all_diverted(batch: Batch, places: Sequence[int], args: Any, principal: Any, environment: Any) -> int:
+    """The bits that several conditions add to their batch's mask, by the interpreter."""
+    mask = 0
+    for index in places:
+        mask |= diverted(batch, index, args, principal, environment)
+    return mask
 
 
 def batch_errors(

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from policy_engine.base.values import NONE, Duration, Optional, Timestamp, TypeValue, UInt
 from policy_engine.semantics import operations
-from policy_engine.semantics.evaluation import diverted
+from policy_engine.semantics.evaluation import all_diverted, diverted
 from policy_engine.semantics.functions.catalogue import BY_NAME, TYPE_VALUES
 from policy_engine.semantics.index.search import search
 
@@ -138,7 +138,7 @@ def type_word(name: str) -> str:
 
 
 _OWN: Final = (
-    divert, walk, pairs, once, optional_items, make_map, optional_map, optional_flat_map, entries, diverted,
+    divert, walk, pairs, once, optional_items, make_map, optional_map, optional_flat_map, entries, diverted, all_diverted,
     last_of, elements_after, search,
 )  # fmt: skip
 _OPERATIONS: Final = (

@@ -77,9 +77,12 @@ class Emitter:
         self._known: dict[Expr, Type] = {}
         self._counter = 0
         self._depth = 0
+        self._shared: Mapping[Expr, str] = {}
 
     def value(self, node: Expr) -> ast.expr:
         """Code that gives the value of `node`, or raises."""
+        if node in self._shared and not self.scope:
+            return build.load(self._shared[node])
         if self._depth >= MAX_DEPTH:
             raise LeftToTheInterpreter
         self._depth += 1
@@ -112,6 +115,15 @@ class Emitter:
         """A name for a local variable that nothing else in this function uses."""
         self._counter += 1
         return f"{re.sub(r'[^A-Za-z0-9_]', '_', hint)}_{self._counter}"
+
+    @contextmanager
+    def sharing(self, names: Mapping[Expr, str]) -> Iterator[None]:
+        """Translate where local variables of these names hold the values of these nodes already."""
+        before, self._shared = self._shared, names
+        try:
+            yield
+        finally:
+            self._shared = before
 
     @contextmanager
     def bound(self, variables: Mapping[str, Local]) -> Iterator[None]:

@@ -48,6 +48,10 @@ def _place(statement: ast.stmt, line: int) -> int:
             line += 1
             for inner in handler.body:
                 line = _place(inner, line)
+        if statement.orelse:
+            line += 1
+            for inner in statement.orelse:
+                line = _place(inner, line)
     return line
 
 

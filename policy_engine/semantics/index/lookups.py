@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from policy_engine.base.values import UInt
@@ -49,22 +50,16 @@ def _equal(room: Room) -> Found:
     take = room.take
 
     def found(value: Any, args: Any, principal: Any, environment: Any) -> int:
-        if value.__class__ in _KEYED:
+        if value.__class__ is str or value.__class__ in _KEYED:
             bucket = table.get(value)
         elif value.__class__ is bool:
             bucket = flags.get(value)
         else:
             return 0
-        return 0 if bucket is None else take(bucket, args, principal, environment)
-
-    return found
-
-
-def _present(room: Room) -> Found:
-    """The value is there, and that is all."""
-    bucket, take = room.rows[0][1], room.take
-
-    def found(value: Any, args: Any, principal: Any, environment: Any) -> int:
+        if bucket is None:
+            return 0
+        if callable(bucket):
+            return bucket(args, principal, environment)
         return take(bucket, args, principal, environment)
 
     return found
@@ -101,21 +96,65 @@ def _whole(room: Room) -> Found:
 
 
 def _begins(room: Room) -> Found:
-    return _text(room, _prefixes(room, room.rows))
+    """By the first few letters, as many as nearly all keys have; then among those few. The short keys beside them.
+
+    Most values end at the first step, which looks at one small table: a search among all keys visits memory everywhere.
+    """
+    head, heads, short = _headed(room, room.rows)
+    failing, encoded = room.failing, room.encoded
+
+    def found(value: Any, args: Any, principal: Any, environment: Any) -> int:
+        if value.__class__ is not str or (encoded and not (value.isascii() or _encodable(value))):
+            return failing(args, principal, environment)
+        search = heads.get(value[:head])
+        mask = 0 if search is None else search(value, args, principal, environment)
+        return mask if short is None else mask | short(value, args, principal, environment)
+
+    return found
 
 
 def _ends(room: Room) -> Found:
     """As `begins`, everything turned round."""
     longest = max((len(key) for key, _ in room.rows), default=0) or 1
-    turned = _prefixes(room, [(key[::-1], bucket) for key, bucket in room.rows])
+    head, heads, short = _headed(room, [(key[::-1], bucket) for key, bucket in room.rows])
+    failing, encoded = room.failing, room.encoded
 
+    def found(value: Any, args: Any, principal: Any, environment: Any) -> int:
+        if value.__class__ is not str or (encoded and not (value.isascii() or _encodable(value))):
+            return failing(args, principal, environment)
+        turned = value[: -longest - 1 : -1]
+        search = heads.get(turned[:head])
+        mask = 0 if search is None else search(turned, args, principal, environment)
+        return mask if short is None else mask | short(turned, args, principal, environment)
+
+    return found
+
+
+def _headed(room: Room, rows: list[tuple[str, Ready]]) -> tuple[int, dict[str, Found], Found | None]:
+    """How many letters nearly all keys have, the search among the keys that begin with the same, and among the shorter."""
+    head = sorted(len(key) for key, _ in rows)[len(rows) // 16] if rows else 0
+    by_head: dict[str, list[tuple[str, Ready]]] = {}
+    for key, bucket in rows:
+        if len(key) >= head:
+            by_head.setdefault(key[:head], []).append((key, bucket))
+    heads = {beginning: _searched(room, members) for beginning, members in by_head.items()}
+    short = [(key, bucket) for key, bucket in rows if len(key) < head]
+    return head, heads, _searched(room, short) if short else None
+
+
+def _searched(room: Room, rows: list[tuple[str, Ready]]) -> Found:
+    """One search among few keys."""
+    return _alone(room.take, *rows[0]) if len(rows) == 1 else _sorted(room, rows)
+
+
+def _alone(take: Callable[[Ready, Any, Any, Any], int], key: str, bucket: Ready) -> Found:
     def look(value: Any, args: Any, principal: Any, environment: Any) -> int:
-        return turned(value[: -longest - 1 : -1], args, principal, environment)
+        return take(bucket, args, principal, environment) if value.startswith(key) else 0
 
-    return _text(room, look)
+    return look
 
 
-def _prefixes(room: Room, rows: list[tuple[str, Ready]]) -> Found:
+def _sorted(room: Room, rows: list[tuple[str, Ready]]) -> Found:
     """Sorted texts, each with the longest other that it begins with.
 
     Any key that a value begins with sorts before the value, and the greatest key that does begins with all those keys:
@@ -164,33 +203,31 @@ def _bounds(room: Room, *, upwards: bool, bisect: Callable[[list[Any], Any], int
     Where nothing is left to test, the masks of those reached are kept for every so many rules.
     """
     ordered = sorted(room.rows, key=lambda row: row[0])
-    plain = [(key, bucket) for key, bucket in ordered if isinstance(bucket, int)]
+    settled = [(key, bucket) for key, bucket in ordered if isinstance(bucket, int)]
     tested = [(key, bucket) for key, bucket in ordered if not isinstance(bucket, int)]
-    plain_keys, tested_keys = [key for key, _ in plain], [key for key, _ in tested]
-    numbers = [bucket for _, bucket in plain if isinstance(bucket, int)]
+    plain_keys, tested_keys = [key for key, _ in settled], [key for key, _ in tested]
+    numbers = [bucket for _, bucket in settled if isinstance(bucket, int)]
     buckets = [bucket for _, bucket in tested]
     if not upwards:
         numbers.reverse()
-    bits, failed, failing, take = room.bits, room.failed, room.failing, room.take
-    kept = _FAILED_MARK_BYTES if failed else _MAIN_MARK_BYTES if 2 * len(numbers) > bits.size else _MARK_BYTES
+    bits, failed, total = room.bits, room.failed, len(numbers)
+    kept = _FAILED_MARK_BYTES if failed else _MAIN_MARK_BYTES if 2 * total > bits.size else _MARK_BYTES
     step = max(1, bits.size // 8 // kept)
     marks = [0]
-    for place in range(0, len(numbers), step):
+    for place in range(0, total - step + 1, step):
         marks.append(marks[-1] | mask_of(numbers[place : place + step], bits.size))
+    plain = _passed(upwards, bisect, step)(plain_keys, numbers, marks, room.failing)
+    if not failed and not buckets:
+        return plain
+    failing, take = room.failing, room.take
 
     def found(value: Any, args: Any, principal: Any, environment: Any) -> int:
         if value.__class__ not in _NUMBERS:
             return failing(args, principal, environment)
-        if value != value:
-            return 0
-        place = bisect(plain_keys, value)
-        count = place if upwards else len(plain_keys) - place
-        mask = marks[count // step]
-        for number in numbers[count - count % step : count]:
-            mask |= 1 << number
+        mask = plain(value, args, principal, environment)
         if failed:
             mask = bits.errors(mask)
-        if buckets:
+        if buckets and value == value:
             place = bisect(tested_keys, value)
             for bucket in buckets[:place] if upwards else buckets[place:]:
                 mask |= take(bucket, args, principal, environment)
@@ -199,9 +236,47 @@ def _bounds(room: Room, *, upwards: bool, bisect: Callable[[list[Any], Any], int
     return found
 
 
+@cache
+def _passed(
+    upwards: bool, bisect: Callable[[list[Any], Any], int], step: int
+) -> Callable[[list[Any], list[int], list[int], Run], Found]:
+    """Makes searches among bounds with nothing left to test: from the nearest mark, and the few rules between.
+
+    What each search has of its own is bound as defaults. A cell for each would be a visit to memory of its own.
+    """
+    half = step // 2
+
+    def made(keys: list[Any], numbers: list[int], marks: list[int], failing: Run) -> Found:
+        def found(
+            value: Any, args: Any, principal: Any, environment: Any, keys: list[Any] = keys, marks: list[int] = marks,
+            numbers: list[int] = numbers, failing: Run = failing,
+        ) -> int:  # fmt: skip
+            if value.__class__ is not int:
+                if value.__class__ not in _NUMBERS:
+                    return failing(args, principal, environment)
+                if value != value:
+                    return 0
+            count = bisect(keys, value)
+            if not upwards:
+                count = len(keys) - count
+            if step == 1:
+                return marks[count]
+            nearest = (count + half) // step
+            if nearest == len(marks):
+                nearest -= 1
+            mask, there = marks[nearest], nearest * step
+            if there != count:
+                for number in numbers[there:count] or numbers[count:there]:
+                    mask ^= 1 << number
+            return mask
+
+        return found
+
+    return made
+
+
 LOOKUPS: Final[Mapping[IndexFamily, Callable[[Room], Found]]] = {
     "equal": _equal,
-    "present": _present,
     "whole": _whole,
     "begins": _begins,
     "ends": _ends,

@@ -31,12 +31,13 @@ def bits_of(mask: int) -> Iterator[int]:
 class Bits:
     """The bits that a rule of one batch gives where it is true, and where it is an error."""
 
-    __slots__ = ("on_error", "safe", "size")
+    __slots__ = ("_all_safe", "on_error", "safe", "size")
 
     def __init__(self, on_error: Sequence[bool]) -> None:
         self.on_error = on_error
         self.size = len(on_error)
         self.safe = mask_of((number for number, bit in enumerate(on_error) if bit), self.size)
+        self._all_safe = all(on_error)
 
     def error(self, number: int) -> int:
         """What rule `number` gives as an error."""
@@ -44,4 +45,4 @@ class Bits:
 
     def errors(self, mask: int) -> int:
         """What the rules of `mask` give as errors."""
-        return (mask & self.safe) | (mask << self.size) if mask else 0
+        return (mask if self._all_safe else mask & self.safe) | (mask << self.size) if mask else 0

@@ -8,13 +8,14 @@ between an error and false, found through tables of its own, so that a field lef
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import intern
 from typing import Any, TypeAlias
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.semantics.activation import Names
 from policy_engine.semantics.artifact import Index, IndexBucket, IndexNode, IndexTable
 from policy_engine.semantics.evaluation import diverted, interpreted
-from policy_engine.semantics.index.lookups import LOOKUPS, Ready, Room, Run
+from policy_engine.semantics.index.lookups import LOOKUPS, Found, Ready, Room, Run
 from policy_engine.semantics.index.masks import Bits, mask_of
 from policy_engine.semantics.operations import select
 
@@ -89,6 +90,8 @@ class _Maker:
         rows = [(key, self._bucket(bucket)) for key, bucket in table.rows]
         if table.family == "test":
             return self._shared(table, rows[0][1], failing, failed)
+        if table.family == "present":
+            return _gate(table.path, _run_of(rows[0][1], self._taker(failed)), failing)
         room = Room(rows, failing, self._taker(failed), self._bits, failed, table.encoded)
         return _reading(table.path, LOOKUPS[table.family](room), failing)
 
@@ -135,7 +138,9 @@ def _all(runs: tuple[Run, ...], fixed: int) -> Run:
     def run(args: Any, principal: Any, environment: Any) -> int:
         mask = fixed
         for one in runs:
-            mask |= one(args, principal, environment)
+            more = one(args, principal, environment)
+            if more:
+                mask = mask | more if mask else more
         return mask
 
     return run
@@ -148,7 +153,37 @@ def _always(fixed: int) -> Run:
     return run
 
 
-def _reading(path: tuple[str, ...], found: Callable[[Any, Any, Any, Any], int], failing: Run) -> Run:
+def _run_of(bucket: Ready, take: Callable[[Ready, Any, Any, Any], int]) -> Run:
+    """The rules of a bucket as one function."""
+    if callable(bucket):
+        return bucket
+
+    def run(args: Any, principal: Any, environment: Any) -> int:
+        return take(bucket, args, principal, environment)
+
+    return run
+
+
+def _gate(path: tuple[str, ...], inner: Run, failing: Run) -> Run:
+    """All rules behind it, where the path can be read."""
+
+    def found(value: Any, args: Any, principal: Any, environment: Any) -> int:
+        return inner(args, principal, environment)
+
+    careful = _reading(path, found, failing)
+    if len(path) != 2 or path[0] != "args":
+        return careful
+    field = intern(path[1])
+
+    def of_args(args: Any, principal: Any, environment: Any) -> int:
+        if args.__class__ is dict:
+            return inner(args, principal, environment) if field in args else failing(args, principal, environment)
+        return careful(args, principal, environment)
+
+    return of_args
+
+
+def _reading(path: tuple[str, ...], found: Found, failing: Run) -> Run:
     """Reads the path, then looks up what is there; what cannot be read is an error of every rule of the table."""
     root, *steps = path
 
@@ -163,16 +198,20 @@ def _reading(path: tuple[str, ...], found: Callable[[Any, Any, Any, Any], int], 
 
     if root not in ("args", "principal") or len(steps) != 1:
         return careful
-    field = steps[0]
+    field = intern(steps[0])
 
-    def of_args(args: Any, principal: Any, environment: Any) -> int:
-        if args.__class__ is dict and field in args:
-            return found(args[field], args, principal, environment)
+    def of_args(args: Any, principal: Any, environment: Any, field: str = field, found: Found = found) -> int:
+        if args.__class__ is dict:
+            if field in args:
+                return found(args[field], args, principal, environment)
+            return failing(args, principal, environment)
         return careful(args, principal, environment)
 
-    def of_principal(args: Any, principal: Any, environment: Any) -> int:
-        if principal.__class__ is dict and field in principal:
-            return found(principal[field], args, principal, environment)
+    def of_principal(args: Any, principal: Any, environment: Any, field: str = field, found: Found = found) -> int:
+        if principal.__class__ is dict:
+            if field in principal:
+                return found(principal[field], args, principal, environment)
+            return failing(args, principal, environment)
         return careful(args, principal, environment)
 
     return of_args if root == "args" else of_principal

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from policy_engine.compiler.codegen import build
 from policy_engine.compiler.codegen.emitter import Emitter, LeftToTheInterpreter
+from policy_engine.compiler.codegen.index.sharing import Group, Rule, groups
 from policy_engine.semantics.ast.expressions import Expr, Name
+from policy_engine.semantics.functions.catalogue import BY_NAME
 from policy_engine.semantics.types import RecordType, Type
 
 PARAMETERS = ("args", "principal", "env")
@@ -62,7 +64,19 @@ class IndexParts:
 
     def block(self, rules: Sequence[tuple[int, Sequence[Expr]]], *, failed: bool) -> int:
         """A function that gives the mask of these rules."""
-        body: list[ast.stmt] = [ast.Assign([ast.Name("mask", ast.Store())], build.constant(0))]
+        body: list[ast.stmt] = [_assign("mask", build.constant(0))]
+        functions = self._emitter.functions
+        for group in groups(rules, lambda name: functions.get(name) is BY_NAME.get(name)):
+            body += self._sharing(group, failed=failed) if group.shared else self._each(group.rules, failed=failed)
+        body.append(ast.Return(build.load("mask")))
+        name = f"block_{len(self._blocks)}"
+        self._blocks.append(function(name, PARAMETERS, body))
+        self._parts.append(build.load(name))
+        return len(self._parts) - 1
+
+    def _each(self, rules: Sequence[Rule], *, failed: bool) -> list[ast.stmt]:
+        """One test after another."""
+        body: list[ast.stmt] = []
         for number, tests in rules:
             recovery = add_bits(diverted(self._batch, number))
             try:
@@ -72,11 +86,24 @@ class IndexParts:
             else:
                 bits = self._error(number) if failed else bit(number)
                 body.append(attempt(ast.If(test, [add_bits(bits)], []), recovery))
-        body.append(ast.Return(build.load("mask")))
-        name = f"block_{len(self._blocks)}"
-        self._blocks.append(function(name, PARAMETERS, body))
-        self._parts.append(build.load(name))
-        return len(self._parts) - 1
+        return body
+
+    def _sharing(self, group: Group, *, failed: bool) -> list[ast.stmt]:
+        """What the group shares, then one test after another; all by the interpreter where what they share is an error."""
+        names: dict[Expr, str] = {}
+        assigned: list[ast.stmt] = []
+        try:
+            for nodes in group.shared:
+                name = self._emitter.fresh("shared")
+                assigned.append(_assign(name, self._emitter.value(nodes[0])))
+                names |= dict.fromkeys(nodes, name)
+        except LeftToTheInterpreter:
+            return self._each(group.rules, failed=failed)
+        with self._emitter.sharing(names):
+            tests = self._each(group.rules, failed=failed)
+        numbers = build.tuple_of(*(build.constant(number) for number, _ in group.rules))
+        recovery = build.call("all_diverted", build.load(self._batch), numbers, *map(build.load, PARAMETERS))
+        return [ast.Try(assigned, [ast.ExceptHandler(build.load("Exception"), None, [add_bits(recovery)])], tests, [])]
 
     def definition(self, name: str) -> ast.FunctionDef:
         """`def name(): …; return (part, part, …)`."""
@@ -103,6 +130,10 @@ def bit(number: int) -> ast.expr:
 def diverted(batch: str, number: int) -> ast.expr:
     """What the interpreter says of a condition, as bits."""
     return build.call("diverted", build.load(batch), build.constant(number), *map(build.load, PARAMETERS))
+
+
+def _assign(name: str, value: ast.expr) -> ast.stmt:
+    return ast.Assign([ast.Name(name, ast.Store())], value)
 
 
 def add_bits(bits: ast.expr) -> ast.stmt:
