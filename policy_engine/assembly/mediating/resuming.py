@@ -11,6 +11,7 @@ from policy_engine.assembly.redo import Again, Answers
 from policy_engine.assembly.replaying import Inexact, Replay
 from policy_engine.audit.entries import Entry, entry_of
 from policy_engine.base.records import RunResumed
+from policy_engine.base.request import Request
 from policy_engine.base.values import Timestamp, outward
 from policy_engine.runtime.mediation.lifecycle import Start, fields_of
 from policy_engine.runtime.mediation.recording import write
@@ -99,7 +100,8 @@ def _know(run: MediatedRun, entry: Entry) -> None:
     elif entry.kind == "outcome" and own in run.calls:
         known = run.calls[own]
         if entry.body["status"] != "returned":
-            known.earlier = None if entry.body["status"] == "error" else Earlier("unknown")
+            harmless = entry.body["status"] == "error" or run.world.policy.bounds.repeatable(Request(tool=entry.body["tool"]))
+            known.earlier = None if harmless else Earlier("unknown")
             return
         name = "shown" if "shown" in entry.said else "result"
         payload = entry.payloads.get(name)

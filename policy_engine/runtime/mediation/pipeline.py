@@ -17,6 +17,7 @@ from policy_engine.runtime.mediation.answering import answer, raised, timed_out
 from policy_engine.runtime.mediation.call import Call, Refused, Waiting, refusal
 from policy_engine.runtime.mediation.effects import Attempted, Flow
 from policy_engine.runtime.mediation.recording import write_decision
+from policy_engine.runtime.mediation.runs import Earlier
 from policy_engine.runtime.mediation.spans import ended, spanned
 from policy_engine.runtime.mediation.stages.admit import admit, release
 from policy_engine.runtime.mediation.stages.ask import ask
@@ -34,6 +35,7 @@ BEFORE: Final[tuple[Stage, ...]] = (decide, reserve, ask, admit, begin)
 AFTER: Final[tuple[Stage, ...]] = (execute, settle, check, end)
 AGAIN: Final[tuple[Stage, ...]] = (check, end)
 """For a call that was made, and whose result waited for people."""
+_UNKNOWN: Final = ("timeout", "cancelled")
 _FAULT: Final = "this call could not be mediated, so it is refused"
 _FAULT_AFTER: Final = "the call was made, but its result could not be checked, so it cannot be shown"
 
@@ -100,6 +102,8 @@ def _answered(call: Call) -> Flow[Any]:
     assert attempted is not None
     if identity is not None and attempted.status == "returned":
         identity.made, identity.waiting = call, False
+    if identity is not None and attempted.status in _UNKNOWN and not call.policy.bounds.repeatable(call.request):
+        identity.earlier = Earlier("unknown")  # an act that may have happened is not made again under its id
     if attempted.status == "timeout":
         late = timed_out(call)
         if late.degradation is not None and late.degradation.kind == "call":

@@ -195,3 +195,18 @@ def test_another_tool_stands_in(mediate: Callable[..., Mediator]) -> None:
         with pytest.raises(ConnectionError):
             run.call("crm.look", {"id": "7"}, execute=Flaky(1))
         assert run.call("crm.look", {"id": "7"}, execute=lambda id: pytest.fail("it ran")) == "cached 7"
+
+
+def test_an_act_that_may_have_happened_is_not_made_again(mediate: Callable[..., Mediator]) -> None:
+    """After a timeout nobody knows; the same id is refused for an act, and made again for a read."""
+    mediator = mediate("timeout quick on crm.* after 30ms")
+    release = threading.Event()
+    with mediator.run(principal=USER) as run:
+        with pytest.raises(DeadlineExceeded):
+            run.call("crm.refund", {"id": "7", "amount": 1.0}, id="c1", execute=lambda id, amount: release.wait(30))
+        with pytest.raises(Denied, match="may have been made"):
+            run.call("crm.refund", {"id": "7", "amount": 1.0}, id="c1", execute=lambda id, amount: pytest.fail("it ran"))
+        with pytest.raises(DeadlineExceeded):
+            run.call("crm.look", {"id": "7"}, id="c2", execute=lambda id: release.wait(30))
+        assert run.call("crm.look", {"id": "7"}, id="c2", execute=lambda id: GOOD) == GOOD
+        release.set()

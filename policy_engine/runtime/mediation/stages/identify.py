@@ -9,7 +9,7 @@ from policy_engine.runtime.mediation.runs import KnownCall
 _TWICE = "a call of this id was made before, with other arguments; give each call an id of its own"
 _MADE = {
     "hidden": "this call was made before this run was resumed, and its result cannot be shown again",
-    "unknown": "this call may have been made before this run was resumed; nobody knows what came of it",
+    "unknown": "this call was begun before and may have been made; nobody knows what came of it. Ask again under another id",
 }
 _RUNNING = "this call is already running; wait for its result"
 
