@@ -40,6 +40,8 @@ class Bounds:
         self._begin = begin
         self._view = view
         self._fault = fault
+        self._repeatable: dict[str, bool] = {}
+        """Of known tools, where the host says nothing of the call."""
 
     # ------------------------------------------------------------------ before
     def breakers(self, tool: str) -> tuple[tuple[str, CompiledBreaker], ...]:
@@ -55,8 +57,13 @@ class Bounds:
 
     def repeatable(self, request: Request) -> bool:
         """Whether the call may be made again: its tool is declared read-only or idempotent."""
+        if not request.annotations and request.tool in self._repeatable:
+            return self._repeatable[request.tool]
         ready = self._core.tools.get(request.tool)
-        return ready is not None and isinstance(ready.plan, ToolPlan) and repeatable(ready.plan, request)
+        found = ready is not None and isinstance(ready.plan, ToolPlan) and repeatable(ready.plan, request)
+        if ready is not None and not request.annotations:
+            self._repeatable[request.tool] = found
+        return found
 
     def event_timeout(self, event: Event, *, run: Run | None = None) -> Timeout | None:
         """How long the check of an event may take; of `@run`, how long the run may. None = no rule says."""

@@ -43,6 +43,8 @@ class Call:
 
     identity: KnownCall | None = None
     decision: Decision | None = None
+    decided: Decision
+    """The same, for stages after `decide`."""
     digest: str = ""
     """Of tool and arguments, with the run's salt."""
     seen: int = 0
@@ -87,6 +89,8 @@ class Call:
         self.run = run
         self.policy = policy
         self.mode: Mode = mode
+        self.enforced = mode == "enforce"
+        """Whether what is decided counts."""
         self.request = request
         self.name = name
         self.execute = execute
@@ -99,16 +103,11 @@ class Call:
         """A stage is done that began then (monotonic, nanoseconds)."""
         self.took[stage] = self.took.get(stage, 0) + self.world.clocks.monotonic() - begun
 
-    @property
-    def decided(self) -> Decision:
-        """The decision, which the stage `decide` made."""
-        assert self.decision is not None
-        return self.decision
+    def settle(self, decision: Decision, cause: Cause) -> None:
+        """This is what is decided from now on, and who decided it."""
+        self.decision = self.decided = decision
+        self.cause = cause
 
-    @property
-    def enforced(self) -> bool:
-        """Whether what is decided counts."""
-        return self.mode == "enforce"
 
 
 def refusal(policy: Policy, tool: str, kind: Any, said: str, told: str, args: Mapping[str, Any] | None = None) -> Decision:

@@ -30,7 +30,7 @@ class MemoryLedger:
             batch = build(self._head)
             rows = batch.rows
             if len(rows) == 1 and not batch.erased and not batch.policies and rows[0].sequence == self._head.sequence + 1:
-                self._rows.append(tuple(rows[0]))
+                self._rows.append(_packed(rows[0]))
                 self._head = Head(rows[0].sequence, rows[0].digest)
                 return
             number = self._head.sequence
@@ -45,7 +45,7 @@ class MemoryLedger:
             if batch.policies:
                 self._policies.update(batch.policies)
             if rows:
-                self._rows.extend(map(tuple, rows))
+                self._rows.extend(map(_packed, rows))
                 self._head = Head(rows[-1].sequence, rows[-1].digest)
 
     def head(self) -> Head:
@@ -66,3 +66,8 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _packed(row: Row) -> tuple[Any, ...]:
+    """The row with bytes of its own: what JSON was just written into has room for several times as much."""
+    return (*row[:4], memoryview(row.data).tobytes(), row.payload)

@@ -44,11 +44,13 @@ def outcome_of(call: Call) -> Outcome:
     if call.outcome is None:
         attempted = call.attempted
         assert attempted is not None
-        spent = timedelta(microseconds=attempted.duration // 1000)
+        spent = timedelta(0, 0, attempted.duration // 1000)
         if attempted.status != "returned":
             call.outcome = Outcome(status="error", error=told(call), duration=spent)
         else:
-            call.outcome = returned(plain(call, attempted.value), spent, cost_of(call))
+            call.outcome = returned(
+                plain(call, attempted.value), spent, 0.0 if call.world.wishes.cost is None else cost_of(call)
+            )
     return call.outcome
 
 

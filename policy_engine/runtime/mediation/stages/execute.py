@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from policy_engine.base.refusals import Suspended
 from policy_engine.base.values import NANOS_PER_SECOND
@@ -21,13 +21,21 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def execute(call: Call) -> Flow[None]:
     """Fills `call.attempted` with what came of the last attempt."""
-    args = call.decided.args
+    execute, args = call.execute, call.decided.args
+    assert execute is not None
     if args is None or not call.enforced:
         args = dict(call.request.args) if not isinstance(call.request.args, str | bytes) else (args or {})
     begun = call.world.clocks.monotonic()
     try:
         for _ in range(_MOST_TRIES):
-            attempted = yield from _attempt(call, args)
+            call.tries += 1
+            within = None if call.span is None else call.span.current()
+            attempted: Attempted = yield Attempt(call.request.tool, execute, args, _seconds(call), within)
+            call.attempted, call.outcome = attempted, None
+            if attempted.abandoned:
+                write_leak(call, attempted.abandoned)
+            if attempted.status == "returned" and not call.breakers:
+                return
             if isinstance(attempted.error, Suspended):
                 release(call)
                 commit(call, {})
@@ -37,17 +45,6 @@ def execute(call: Call) -> Flow[None]:
                 return
     finally:
         call.spent("execute", begun)
-
-
-def _attempt(call: Call, args: dict[str, Any]) -> Flow[Attempted]:
-    assert call.execute is not None
-    call.tries += 1
-    within = None if call.span is None else call.span.current()
-    attempted: Attempted = yield Attempt(call.request.tool, call.execute, args, _seconds(call), within)
-    call.attempted, call.outcome = attempted, None
-    if attempted.abandoned:
-        write_leak(call, attempted.abandoned)
-    return attempted
 
 
 def _seconds(call: Call) -> float | None:

@@ -100,10 +100,10 @@ def _over(call: Call, full: Full) -> bool:
     if instead.effect == "deny":
         raise Refused(instead, "limit", full.wait)
     if any(ask.rule == rule for ask in instead.asks):
-        call.decision, call.cause = instead, "limit"
+        call.settle(instead, "limit")
         return False
     if instead.degradation is not None and instead.degradation is not call.decided.degradation:
-        call.decision, call.cause = instead, "limit"
+        call.settle(instead, "limit")
         return True
     call.beyond |= {full.index}
     return True
