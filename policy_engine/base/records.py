@@ -2,8 +2,9 @@
 
 Every record has a kind, a moment (`at`, nanoseconds), a run and, where it is about a call, the call. The shapes here are
 its body: JSON-like, without any value that an agent, a user or a tool chose. Those are *payloads*, kept beside the chain:
-`args` (decided), `asked` (as the agent sent them, where they differ), `result`, `shown` (what the agent saw of it, where that was
-redacted), `error`, `input`, `fields` (of an event), `principal`, `agent`, `context`, `tool` (annotations and digest that the host gave),
+`args` (decided), `asked` (as the agent sent them, where they differ), `result`, `shown` (what the agent saw of it, where it
+was redacted), `error`, `input`, `fields` (of an event), `principal`, `agent`, `context`, `tool` (annotations and digest that the
+host gave),
 `approvals`, `owed` (obligations), `recorded` (what functions of the host answered), `inherited` (what the parent of a run
 had been asked), `salt` (of the digests `event` and `state` of a run, which nobody can guess values from once it is erased).
 

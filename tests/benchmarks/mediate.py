@@ -211,13 +211,10 @@ def _flowing(flow: Any, times: list[int]) -> Iterator[Any]:
 def shares(store: str, count: int) -> None:
     """What each stage takes of a call, by medians; the rest is making the call and driving it."""
     loop = mediated(store)
-    loop(count, time.perf_counter_ns)
-    each = count // 10
-    whole = [loop(each, time.perf_counter_ns) // each for _ in range(11)]
+    total = timed({store: loop}, ROUNDS // 3, time.process_time_ns)[store]
     spent: dict[str, list[int]] = {}
     with watched(spent):
         loop(count, time.perf_counter_ns)
-    total = statistics.median(whole) / 1_000
     medians = {name: statistics.median(times) / 1_000 for name, times in spent.items()}
     medians["the rest"] = max(0.0, total - sum(medians.values()))
     print(f"stages, {store.partition(':')[0]}")
