@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
@@ -20,6 +22,7 @@ from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile
 from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.ports.history import HistoryStore
+from policy_engine.semantics.artifact import CompiledPolicy
 from policy_engine.semantics.schema.tools import ToolSchema
 from policy_engine.stores.memory.history import MemoryHistory
 
@@ -59,10 +62,13 @@ def load(
     compilation = compiled(
         resolver, files, under=under, params=params, functions=functions, tools=tools, executable=True
     )
-    policy = _policy(compilation, clock, history, given, partial(_read, resolver, files, under))
-    if place is not None and not compilation.extras:  # each start must see that an extra is still there
-        place.keep(policy.compiled, resolver)
-    return policy
+    compiled_anew = compilation.policy
+    if place is not None and compiled_anew is not None and not has_errors(compilation.diagnostics):
+        if not compilation.extras:  # each start must see that an extra is still there
+            place.keep(compiled_anew, resolver)
+        compilation = replace(compilation, policy=_unwritten(compiled_anew))
+    resolver.pack()
+    return _policy(compilation, clock, history, given, partial(_read, resolver, files, under))
 
 
 def loads(
@@ -82,6 +88,7 @@ def loads(
         resolver, ["policy"], under=under, params=params, functions=functions, tools=tools, executable=True
     )
     given = Given(dict(params or {}), tuple(functions), tuple(tools))
+    resolver.pack()
     return _policy(compilation, clock, history, given, partial(_read, resolver, ["policy"], under))
 
 
@@ -133,6 +140,11 @@ def _policy(
     )  # fmt: skip
 
 
+def _unwritten(policy: CompiledPolicy) -> CompiledPolicy:
+    """The policy with code that was never written to a cache: Python holds what it wrote of a function beside the function."""
+    return replace(policy, code=marshal.loads(marshal.dumps(policy.code)))
+
+
 def _read(resolver: RecordingResolver, files: Sequence[str], under: Sequence[str | os.PathLike[str]]) -> Files:
     """What was read to make a policy."""
     if not resolver.complete:
@@ -140,5 +152,5 @@ def _read(resolver: RecordingResolver, files: Sequence[str], under: Sequence[str
     entered = resolver.entered
     return Files(
         [entered[file] for file in files], [entered[os.fspath(layer)] for layer in under], resolver.references,
-        resolver.shown, resolver.contents,
+        resolver.shown, resolver.unpacked(),
     )  # fmt: skip

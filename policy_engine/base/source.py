@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,8 +19,8 @@ class Source:
     text: str = field(repr=False)
 
     @cached_property
-    def _line_starts(self) -> list[int]:
-        starts = [0]
+    def _line_starts(self) -> array[int]:
+        starts = array("Q", (0,))  # a list of as many numbers weighs five times this
         starts.extend(index + 1 for index, character in enumerate(self.text) if character == "\n")
         return starts
 

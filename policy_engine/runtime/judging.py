@@ -7,7 +7,7 @@ it are picked out when somebody reads them, so that ten thousand rules that matc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from policy_engine.base.decision import CallEffect
@@ -20,6 +20,10 @@ _KEPT_VERDICTS: Final = 1024
 """Verdicts kept for one tool; beyond it they are worked out anew, so that no sequence of calls can fill the memory."""
 _LARGEST_KEPT: Final = 256
 """Rules of a tool up to which verdicts are kept; beyond, looking one up costs more than working it out."""
+
+
+_NONE_ASK: Final[Mapping[int, CompiledRule]] = {}
+"""One for all tools of which no default asks."""
 
 
 class Verdict:
@@ -89,10 +93,16 @@ def default_rule(layer: CompiledLayer, index: int) -> CompiledRule:
 class Judge:
     """Verdicts of one tool or event. `grants_needed` is False for events, which pass unless denied or escalated."""
 
+    __slots__ = (
+        "_allows", "_asks", "_by_layer", "_defaults", "_denies", "_grants_needed", "_keeps", "_kept", "_layers", "_observes",
+        "_only_denies", "_section",
+    )  # fmt: skip
+
     def __init__(self, section: Section, layers: tuple[CompiledLayer, ...], *, grants_needed: bool) -> None:
         self._section = section
         self._layers = layers
-        self._defaults = tuple(default_rule(layer, index) for index, layer in enumerate(layers))
+        asking = [(index, layer) for index, layer in enumerate(layers) if layer.default == "escalate"]
+        self._defaults = {index: default_rule(layer, index) for index, layer in asking} if asking else _NONE_ASK
         self._grants_needed = grants_needed
         self._kept: dict[int, Verdict] = {}
         self._keeps = len(section.rules) <= _LARGEST_KEPT
@@ -150,7 +160,7 @@ class Judge:
         if asks:
             asks.sort(key=lambda rule: rule.id)
             granting = _ids(self._pick(allows)) if allows else ()
-            grants = tuple(sorted({*granting, *_ids([rule for rule in asks if rule in self._defaults])}))
+            grants = tuple(sorted({*granting, *_ids([rule for rule in asks if rule in self._defaults.values()])}))
             return Verdict("escalate", tuple(asks), observed, self._pick, asks=tuple(asks), grants=grants)
         return Verdict("allow", allows, observed, self._pick)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import marshal
+import zlib
 
 from policy_engine.compiler.pipeline import SourceResolver
 from policy_engine.lean.digests import digest
@@ -16,6 +18,7 @@ class RecordingResolver:
         self.references: dict[tuple[str, str], str] = {}
         self.entered: dict[str, str] = {}
         self.contents: dict[str, bytes] = {}
+        self._packed = b""
         self.shown: dict[str, str] = {}
         self.complete = True
 
@@ -49,6 +52,15 @@ class RecordingResolver:
                 for file, content in sorted(self.contents.items())
             ],
         }
+
+    def pack(self) -> None:
+        """Keep what was read in few bytes: it is asked for again only when somebody writes the policy down."""
+        self._packed, self.contents = zlib.compress(marshal.dumps(self.contents), 1), {}
+
+    def unpacked(self) -> dict[str, bytes]:
+        """The contents of each file, after `pack`."""
+        contents: dict[str, bytes] = marshal.loads(zlib.decompress(self._packed))
+        return contents
 
     def source_of(self, name: str, text: str) -> str | None:
         """The file that a source was made of."""

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from hashlib import blake2b
 from types import ModuleType
 from typing import Any, Final
+from zlib import compress, decompress
 
 from policy_engine.base import values
 from policy_engine.base.source import Source, Span
@@ -97,7 +98,7 @@ class Remembered:
     def recall(self, key: Sequence[str], span: Span) -> Any | None:
         """The tree of a text that was parsed before, as it stands at `span`."""
         kept = self._kept.get(_digest(key))
-        return None if kept is None else _unpacked(marshal.loads(kept), span.source, span.start)
+        return None if kept is None else _unpacked(marshal.loads(decompress(kept)), span.source, span.start)
 
     def keep(self, key: Sequence[str], node: Any, span: Span) -> None:
         """Remember a tree that was parsed at `span` without a finding. What cannot be moved is not kept."""
@@ -105,7 +106,7 @@ class Remembered:
         if self._chars > MAX_KEPT_CHARS:
             self._kept, self._chars = {}, span.end - span.start
         try:
-            self._kept[_digest(key)] = marshal.dumps(_packed(node, span.start))
+            self._kept[_digest(key)] = compress(marshal.dumps(_packed(node, span.start)), 1)
         except (KeyError, ValueError):  # a kind of node that nobody listed, a literal that `marshal` does not know
             return
 

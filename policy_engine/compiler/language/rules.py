@@ -7,6 +7,7 @@ stands twice is reported.
 from __future__ import annotations
 
 from dataclasses import replace
+from sys import intern
 from typing import Any, TypedDict, TypeVar, cast
 
 from policy_engine.base.source import Span
@@ -118,7 +119,7 @@ class RuleBuilder(Ground):
     # -------------------------------------------------------------- kinds
     def permission(self, children: list[Any]) -> Permission:
         """`allow` and `deny`."""
-        return Permission(**self._head(children), effect=cast(Any, str(children[0])))
+        return Permission(**self._head(children), effect=cast(Any, intern(str(children[0]))))
 
     def escalation(self, children: list[Any]) -> Escalation:
         """`escalate`."""

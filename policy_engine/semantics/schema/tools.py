@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from policy_engine.base.errors import MisfitError
@@ -20,7 +20,7 @@ from policy_engine.semantics.schema.faults import Faults
 from policy_engine.semantics.schema.json_schema import SchemaReader
 from policy_engine.semantics.schema.positions import Places
 from policy_engine.semantics.schema.strict_json import clipped, parse_json
-from policy_engine.semantics.types import DYN, RecordType, Type
+from policy_engine.semantics.types import DYN, RecordField, RecordType, Type
 
 NOT_JSON: Final = Code(
     "not-json",
@@ -151,6 +151,7 @@ class _File:
         self.document = document
         self.collector = collector
         self.places = Places(source)
+        self._alike: dict[tuple[RecordField, ...], tuple[RecordField, ...]] = {}
 
     def tools(self) -> tuple[ToolSchema, ...]:
         found: dict[str, ToolSchema] = {}
@@ -243,6 +244,7 @@ class _File:
         if record is None:
             return None
         said = node.get("description")
+        record = replace(record, fields=self._alike.setdefault(record.fields, record.fields))  # tools are declared alike
         return ToolSchema(name, record, output, annotations or {}, said if isinstance(said, str) else "", span)
 
     # ------------------------------------------------------------------ faults
