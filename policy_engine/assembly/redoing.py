@@ -17,6 +17,7 @@ from policy_engine.audit.encoding import parsed, to_json, written
 from policy_engine.audit.entries import Entry, entry_of
 from policy_engine.audit.log import ABOUT
 from policy_engine.base.decision import Decision
+from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.provision import Provision, ProvisionError
 from policy_engine.runtime.ports.ledger import Ledger
 from policy_engine.stores.memory.history import MemoryHistory
@@ -158,7 +159,7 @@ def difference(entry: Entry, made: Decision) -> str:
     if entry.kind != "decision" and "shown" in entry.said:
         compared.append(("what the agent saw", _json(entry, "shown"), to_json(made.engine_result)))
     if "owed" in entry.said:
-        compared.append(("obligations", _json(entry, "owed"), to_json(list(made.obligations))))
+        compared.append(("obligations", _json(entry, "owed"), to_json(plain_obligations(made.obligations))))
     wrong = [f"{what}: was {_told(before)}, is {_told(now)}" for what, before, now in compared if before != now]
     return "; ".join(wrong)
 

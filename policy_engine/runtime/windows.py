@@ -106,7 +106,12 @@ def counter_name(
     `rule` is its full id, `keys` as in `Reserve`, `root` the run that began the others (counted for windows of kind `run`
     only), `scope` whatever else keeps counters apart, such as the layer, or the name of a deployment.
     """
-    kept = [window.kind, window.nanos, window.unit, window.zone, root if window.kind == "run" else None]
+    return _named(rule, tuple(keys), window, root if window.kind == "run" else None, tuple(scope))
+
+
+@lru_cache(maxsize=4096)
+def _named(rule: str, keys: tuple[str, ...], window: Window, root: str | None, scope: tuple[str, ...]) -> str:
+    kept = [window.kind, window.nanos, window.unit, window.zone, root]
     return json.dumps([list(scope), rule, kept, list(keys)], separators=(",", ":"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from policy_engine.base.decision import Decision
+from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.records import BreakerBody, Cause, DecisionBody, EventBody, LeakBody, OutcomeBody, Status
 from policy_engine.base.request import Approval
 from policy_engine.base.values import timestamp_of
@@ -39,7 +40,7 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
     if args is None or args != call.request.args:
         payloads["asked"] = call.request.args
     if decision.obligations:
-        payloads["owed"] = list(decision.obligations)
+        payloads["owed"] = plain_obligations(decision.obligations)
     if call.request.annotations or call.request.digest is not None:
         payloads["tool"] = {"annotations": dict(call.request.annotations), "digest": call.request.digest}
     if call.answers:

@@ -8,6 +8,7 @@ from typing import Any
 
 from policy_engine import Approval, Decision, Event, Outcome, Policy, Request
 from policy_engine.audit.log import Audit
+from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.values import datetime_of, timestamp_of
 from policy_engine.runtime.ports.audit import Record
 
@@ -60,7 +61,7 @@ class Host:
         status: Any = {"allow": "running", "escalate": "pending"}.get(decision.effect, "denied")
         self.run.record(request, Outcome(status=status), decision=decision)
         body = {"tool": request.tool, **self.body(decision, seen)}
-        payloads: dict[str, Any] = {**self.recorded(decision), "owed": list(decision.obligations)}
+        payloads: dict[str, Any] = {**self.recorded(decision), "owed": plain_obligations(decision.obligations)}
         if decision.engine_args is not None:
             payloads["args"] = decision.engine_args
         if decision.engine_args is None or decision.engine_args != request.args:
