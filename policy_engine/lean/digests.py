@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-try:
+import sys
+
+if sys.version_info >= (3, 12):  # looking for the other one first would search every folder for it
     from _sha2 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
-except ImportError:
+else:
     from _sha256 import sha256 as _sha256  # type: ignore[import-not-found, unused-ignore]
 
 TYPE_CHECKING = False

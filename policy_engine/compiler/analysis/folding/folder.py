@@ -16,7 +16,7 @@ from policy_engine.compiler.analysis.folding.shapes import Question, Source, fol
 from policy_engine.compiler.analysis.rebuilding import bound_for_children, rebuilt
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.semantics.artifact import Fold, FoldPlan, Track, Value, Window
-from policy_engine.semantics.ast.expressions import Call, Expr, Literal, children, shape
+from policy_engine.semantics.ast.expressions import Call, Expr, Literal, Name, children, shape
 from policy_engine.semantics.context import FOLDED
 
 
@@ -41,7 +41,23 @@ class Folder:
 
     def fold(self, condition: Expr) -> Expr:
         """The condition with questions in the place of what folds; itself where nothing does."""
-        return self._folded(condition, frozenset())
+        return self._folded(condition, frozenset()) if self._looks_back(condition) else condition
+
+    def _looks_back(self, condition: Expr) -> bool:
+        """Whether anything in it may be about calls before. Of most conditions nothing is."""
+        pending = [condition]
+        while pending:
+            node = pending.pop()
+            match node:
+                case Name(name=name) if name == "run" or name in self._histories:
+                    return True
+                case Call(function=function) if function == FOLDED:
+                    return True
+                case Name() | Literal():
+                    pass
+                case _:
+                    pending += children(node)
+        return False
 
     def plan(self) -> FoldPlan:
         """Everything gathered."""
