@@ -163,7 +163,8 @@ def measure(deciders: dict[str, tuple[Decide, list[Request]]]) -> dict[str, floa
     times: dict[str, list[float]] = {name: [] for name in deciders}
     names = list(deciders)
     for turn in range(ROUNDS):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        order = names[turn % len(names) :] + names[: turn % len(names)]
+        for name in order if turn % 2 else order[::-1]:  # so that nobody always comes after the same other
             decide, made = deciders[name]
             start = turn * 37 % (len(made) - 2 * SLICE)
             for args, principal in made[start : start + SLICE]:  # what ran before has left the processor's caches
