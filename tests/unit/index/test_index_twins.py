@@ -247,3 +247,28 @@ def test_an_index_changes_no_bit(seed: int, typed: bool) -> None:
     batches = max(1, CASES // (SEEDS * 2 * REQUESTS) + 1)
     indexed = [check(Drawing(seed * 1_000_003 + number), typed=typed) for number in range(batches)]
     assert sum(indexed) > len(indexed) * 0.6
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["anything", "declared"])
+def test_what_is_worked_out_once_changes_no_bit(typed: bool) -> None:
+    """Rules that no table finds and that begin alike share that beginning, and mean what each alone would mean."""
+    path, other = Select(name("args"), "n", False, NOWHERE), Select(name("args"), "d", False, NOWHERE)
+    conditions: list[Expr] = []
+    for number in range(30):
+        subject = path if number % 3 else Select(name("principal"), "s", False, NOWHERE)
+        total = Binary("+", subject, literal(1), NOWHERE)
+        test = Binary(("==", "!=", "<", ">=")[number % 4], total, Binary("-", literal(number), other, NOWHERE), NOWHERE)
+        simple = Binary("==", Select(name("args"), "s", False, NOWHERE), literal(TEXTS[number % 5]), NOWHERE)
+        conditions.append(And((test, simple), NOWHERE) if number % 5 else simple)
+    types: dict[Expr, Type] = {}
+    for condition in conditions if typed else ():
+        types |= declared(condition)
+    builder = ModuleBuilder("<shared>", index_from=1)
+    batch = builder.batch("twin", conditions, [number % 2 == 0 for number in range(30)], types)
+    assert "shared_" in builder.source()
+    function = link(*builder.build())[batch.function]
+    drawing = Drawing(7)
+    for _ in range(300):
+        args, principal = drawing.fitting() if typed else drawing.hostile(), drawing.hostile()
+        environment = DecisionEnvironment(lambda: Timestamp(0), None)
+        assert function(args, principal, environment) == expected(batch, args, principal, environment)
