@@ -197,6 +197,7 @@ class Mediator:
             self.closed = True
             if self._ticker is not None:
                 self._ticker.stop()
+            self._pool.close()
             self._audit.close()
             self._stores.close()
 

@@ -56,6 +56,8 @@ PARTS = (
     Part("load", "Loading from the cache"),
     Part("cold", "One decision, from process start to exit"),
     Part("counters", "What a limit costs"),
+    Part("audit", "What a record costs"),
+    Part("coherence", "Coherence of recorded runs, and of the same with faults planted"),
     Part("memory", "What a rule weighs"),
     Part("agentdojo", "Recorded agents: attacks stopped, work unhindered", full=("--all",)),
 )

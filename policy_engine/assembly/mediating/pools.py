@@ -1,7 +1,7 @@
 """Sync tools that may be abandoned: each tool has so many places, so that one that hangs cannot take down others.
 
 A thread cannot be stopped. A call that misses its time goes on in its thread, counted; when all places of its tool are
-taken by such calls, further ones do not begin. Threads are kept for the next call; they are daemons and hold up no exit.
+taken by such calls, further ones do not begin. Threads are kept a while for the next call; they are daemons and hold up no exit.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from policy_engine.runtime.mediation.effects import Attempted
 
 PLACES: Final = 32
 """Calls of one tool with a bound on their time that run at once, abandoned ones included."""
 _MOST_IDLE: Final = 8
+_IDLE_SECONDS: Final = 10.0
 
 
 class Job:
@@ -39,6 +40,10 @@ class Job:
         self.error: BaseException | None = None
 
 
+Line: TypeAlias = "queue.SimpleQueue[Job | None]"
+"""Where a thread waits for its next job; None = there is none any more."""
+
+
 class Pool:
     """Threads for calls with a bound. `abandoned` tells, by tool, how many go on after their time."""
 
@@ -48,7 +53,8 @@ class Pool:
         self._lock = threading.Lock()
         self._taken: dict[str, int] = {}
         self._abandoned: dict[str, int] = {}
-        self._idle: list[queue.SimpleQueue[Job]] = []
+        self._idle: list[Line] = []
+        self._closed = False
 
     @property
     def abandoned(self) -> dict[str, int]:
@@ -110,9 +116,27 @@ class Pool:
             return Attempted("error", error=job.error, duration=spent)
         return Attempted("returned", job.value, duration=spent)
 
-    def _work(self, line: queue.SimpleQueue[Job]) -> None:
-        while True:
-            job = line.get()
+    def close(self) -> None:
+        """Let idle threads end, and those that work when they are done."""
+        with self._lock:
+            self._closed, idle = True, self._idle
+            self._idle = []
+        for line in idle:
+            line.put(None)
+
+    def _next(self, line: Line) -> Job | None:
+        """The next job of a thread; None where it was idle for too long."""
+        try:
+            return line.get(timeout=_IDLE_SECONDS)
+        except queue.Empty:
+            with self._lock:
+                if line in self._idle:
+                    self._idle.remove(line)
+                    return None
+            return line.get()  # somebody has just chosen this thread
+
+    def _work(self, line: Line) -> None:
+        while (job := self._next(line)) is not None:
             try:
                 job.value = job.context.run(job.call)
             except BaseException as fault:  # it ends here, whatever it is: this thread is ours
@@ -126,7 +150,7 @@ class Pool:
             self._leave(job.tool, late)
             del job
             with self._lock:
-                if len(self._idle) >= _MOST_IDLE:
+                if self._closed or len(self._idle) >= _MOST_IDLE:
                     return
                 self._idle.append(line)
 
