@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("ours", deadline=None)  # a busy machine is no fault: no test is timed
+settings.load_profile("ours")
 os.environ.setdefault("POLICY_CACHE", "off")  # tests compile what they test; those of the cache have one of their own
 
 

@@ -133,6 +133,14 @@ class Shop:
         for driver in (self.mediator._drivers.sync, self.mediator._drivers.tasks):
             driver._pool = self.pool
 
+    def close(self) -> None:
+        """Leave no thread behind."""
+        self.hang.over.set()
+        if self.faulty is not None:
+            self.faulty._at = _NEVER
+        self.pool.close()
+        self.mediator.close()
+
     def arm(self, at: int) -> None:
         """From now on, call number `at` of the port goes wrong."""
         if self.faulty is not None:

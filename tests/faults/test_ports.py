@@ -51,6 +51,7 @@ def calls_of(scenario: Scenario, port: str, host: Any) -> list[str]:
     shop.arm(1 << 60)
     scenario.act(play)
     judged(play, scenario, believed=False)
+    shop.close()
     return list(shop.faulty.calls)
 
 
@@ -111,6 +112,7 @@ def plays(
     if not believed:
         nothing_is_held(play)
     judged(play, scenario, believed=believed, redo=redo and not believed)
+    shop.close()
 
 
 CASES = [(name, port) for name in SCENARIOS for port in PORTS]

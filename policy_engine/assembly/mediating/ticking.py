@@ -7,29 +7,36 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from weakref import ref
 
 from policy_engine.runtime.mediation.world import World
 from policy_engine.runtime.ports.audit import Record
 
 
 class Ticker:
-    """Looks after the questions of a mediator until it is stopped. What fails is tried again at the next look."""
+    """Looks after the questions of a mediator until it is stopped, or nobody has the mediator any more."""
 
     def __init__(self, world: World, seconds: float) -> None:
         """`seconds` between two looks."""
-        self._world = world
-        self._seconds = seconds
         self._stopped = threading.Event()
-        threading.Thread(target=self._look, name="policy questions", daemon=True).start()
+        threading.Thread(
+            target=_look, args=(ref(world), self._stopped, seconds), name="policy questions", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Look no more."""
         self._stopped.set()
 
-    def _look(self) -> None:
-        while not self._stopped.wait(self._seconds):
-            with suppress(Exception):
-                tick(self._world)
+
+def _look(of: ref[World], stopped: threading.Event, seconds: float) -> None:
+    """What fails is tried again at the next look."""
+    while not stopped.wait(seconds):
+        world = of()
+        if world is None:
+            return
+        with suppress(Exception):
+            tick(world)
+        del world
 
 
 def tick(world: World) -> None:

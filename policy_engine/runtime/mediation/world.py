@@ -53,7 +53,7 @@ class Wishes:
     backoff: Backoff
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class World:
     """Shared by all runs of a mediator. `policy` and `mode` may be exchanged; a call keeps those it began with."""
 
