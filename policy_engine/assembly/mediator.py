@@ -137,6 +137,11 @@ class Mediator:
         return self._world.mode
 
     @property
+    def unrecorded(self) -> int:
+        """Refusals and other news that the log did not keep, because it failed; not 0 is a reason to look at the store."""
+        return self._world.unrecorded
+
+    @property
     def abandoned(self) -> dict[str, int]:
         """Sync calls that go on after their time, by tool."""
         return self._pool.abandoned

@@ -100,7 +100,8 @@ class DecisionBody(TypedDict):
 class OutcomeBody(TypedDict):
     """What came of a call that ran. `decision` is the digest of its decision record, `tries` the attempts made, `attempt` how
     often the result was sent back before, `error` the
-    class of the failure, `effect` what the agent may see (`pass`, `redact`, `withhold` …), by `rules`."""
+    class of the failure, `effect` what the agent may see (`pass`, `redact`, `withhold` …), by `rules`; `limits` what went wrong
+    with limits and breakers (`commit`, `refund`, a breaker that could not be told)."""
 
     tool: str
     status: Status
@@ -113,6 +114,7 @@ class OutcomeBody(TypedDict):
     policy: str
     seen: int
     entry: int
+    limits: NotRequired[list[list[Any]]]
     attempt: NotRequired[int]
     error: NotRequired[str]
     observed: NotRequired[list[str]]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from policy_engine.runtime.ports.counters import Demand, Full
 from policy_engine.stores.sqlite.counters import SqliteCounters
 from policy_engine.stores.sqlite.database import Database
+from tests.contracts.crowds import crowd_of, heard, tell
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 100 if int(os.environ.get("POLICY_CASES", "0")) > 10_000 else 10
@@ -21,36 +20,9 @@ NOW = 10**18
 BOUND = 37
 
 
-@contextmanager
-def crowd(file: Path, processes: int, threads: int, bound: int = BOUND) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that are ready for rounds; gone afterwards."""
-    begun = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.contracts.crowd", str(file), str(number), str(bound), str(threads)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for number in range(processes)
-    ]  # fmt: skip
-    try:
-        assert [heard(process) for process in begun] == ["ready"] * processes
-        yield begun
-    finally:
-        for process in begun:
-            process.kill()
-            process.communicate()
-
-
-def tell(process: subprocess.Popen[str], line: str) -> None:
-    """Ask a process for a round."""
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def heard(process: subprocess.Popen[str]) -> str:
-    """What a process answers."""
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+def crowd(file: Path, processes: int, threads: int, bound: int = BOUND) -> AbstractContextManager[list[subprocess.Popen[str]]]:
+    """Processes that ask the same limit."""
+    return crowd_of("tests.contracts.crowd", processes, lambda number: (file, number, bound, threads))
 
 
 @pytest.mark.slow

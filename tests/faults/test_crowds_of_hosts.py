@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from policy_engine import LimitReached, Mediator, Principal
 
+from ..contracts.crowds import crowd_of, heard, tell
 from .crowd_host import shop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,36 +20,9 @@ ROUNDS = 100 if int(os.environ.get("POLICY_CASES", "0")) >= 100_000 else 2
 USER = Principal(id="u1", tenant="acme")
 
 
-@contextmanager
-def crowd(file: Path, processes: int, threads: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Hosts that are ready; gone afterwards."""
-    begun = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.crowd_host", str(file), str(number), str(threads)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        for number in range(processes)
-    ]  # fmt: skip
-    try:
-        assert [heard(process) for process in begun] == ["ready"] * processes
-        yield begun
-    finally:
-        for process in begun:
-            process.kill()
-            process.communicate()
-
-
-def tell(process: subprocess.Popen[str], line: str) -> None:
-    """Ask a host for a round."""
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def heard(process: subprocess.Popen[str]) -> str:
-    """What a host answers."""
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
+def crowd(file: Path, processes: int, threads: int) -> AbstractContextManager[list[subprocess.Popen[str]]]:
+    """Hosts over the same file."""
+    return crowd_of("tests.faults.crowd_host", processes, lambda number: (file, number, threads))
 
 
 def ran(hosts: list[subprocess.Popen[str]], kind: str, name: str) -> list[str]:

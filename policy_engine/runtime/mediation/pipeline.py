@@ -121,8 +121,8 @@ def _refused(call: Call, refused: Refused) -> Flow[Any]:
                 note(call, "denied", refused.decision)
         try:
             write_decision(call, refused.decision, refused.cause, refused.wait)
-        except Exception:  # nothing runs and nothing is told: the refusal stands, and the log says what it can later
-            call.limits += (("decision", "not recorded"),)
+        except Exception:  # nothing runs and nothing is told: the refusal stands
+            call.world.unrecorded += 1
     elif call.attempted is not None:
         _unshown(call)
     instead = refused.decision.degradation
@@ -160,7 +160,7 @@ def _stopped(call: Call) -> None:
         if call.decision is not None:
             write_decision(call, call.decision, call.cause)
     except Exception:  # what stopped the call goes on
-        call.limits += (("stopped", "not recorded"),)
+        call.world.unrecorded += 1
 
 
 def _instead(call: Call, refused: Refused) -> Flow[Any]:
@@ -183,7 +183,7 @@ def _waits(call: Call, waiting: Waiting) -> Any:
         try:
             write_decision(call, waiting.decision, call.cause)
         except Exception:  # the question stands, and the call has not run
-            call.limits += (("decision", "not recorded"),)
+            call.world.unrecorded += 1
     else:
         if call.identity is not None:
             call.identity.made, call.identity.waiting = call, True

@@ -73,6 +73,8 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
             body["labels"] = labels
     elif call.took:
         body["took"] = dict(call.took)
+    if call.limits:
+        body["limits"] = [list(one) for one in call.limits]
     payloads: dict[str, Any] = {}
     if status == "returned":
         payloads["result"] = data
@@ -126,11 +128,11 @@ def write_leak(call: Call, abandoned: int) -> None:
 
 
 def _beside(call: Call, record: Record) -> None:
-    """Something worth knowing that decides nothing: a log that fails says so with the next decision."""
+    """Something worth knowing that decides nothing."""
     try:
         write(call.run, record)
     except Exception:
-        call.limits += ((record.kind, "not recorded"),)
+        call.world.unrecorded += 1
 
 
 def write(run: MediatedRun, record: Record) -> str:

@@ -40,9 +40,8 @@ class Clocks:
 class Wishes:
     """How the host wants it.
 
-    `pending`: see `Pending`. `retryable` says of an exception that
-    another try may succeed. `to_data` makes plain data of what a tool returned; `cost` tells what a call cost. `tools` are
-    functions for `else call` and for calls without `execute`.
+    `pending`: see `Pending`. `retryable` says of an exception that another try may succeed. `to_data` makes plain data of what a
+    tool returned; `cost` tells what a call cost. `tools` are functions for `else call` and for calls without `execute`.
     """
 
     pending: Pending
@@ -70,6 +69,8 @@ class World:
     """The state of breakers as they were last written down."""
     unsettled: Unsettled = field(default_factory=Unsettled)
     """Calls whose limits must still be told how they ended."""
+    unrecorded: int = 0
+    """Refusals, breakers and leaks that the log did not keep. They stood all the same."""
     kept: set[str] = field(default_factory=set)
     """Digests of the policies whose sources the log has."""
 

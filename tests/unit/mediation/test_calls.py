@@ -144,3 +144,29 @@ async def test_async_tools_run_in_the_task(mediate: Callable[..., Mediator]) -> 
     (ended,) = records(mediator, "run.ended")
     assert ended.body["completed"] is True
     assert ended.body["calls"] == 2
+
+
+def test_refusals_that_could_not_be_recorded_are_counted(mediate: Callable[..., Mediator]) -> None:
+    """The refusal stands; the host sees that its log has failed."""
+    mediator = mediate("deny all-looks on crm.look")
+    run = mediator.run(principal=USER).__enter__()
+    kept = mediator._stores.ledger.append
+    mediator._stores.ledger.append = lambda build: (_ for _ in ()).throw(OSError("full"))  # type: ignore[method-assign]
+    with pytest.raises(Denied) as refused:
+        run.call("crm.look", {"id": "7"}, execute=lambda id: pytest.fail("it ran"))
+    mediator._stores.ledger.append = kept  # type: ignore[method-assign]
+    assert "full" not in str(refused.value)
+    assert mediator.unrecorded == 1
+    run.close(None)
+
+
+def test_a_commit_that_failed_stands_in_the_outcome(mediate: Callable[..., Mediator]) -> None:
+    """What could not be settled is told where the call's outcome is."""
+    mediator = mediate("limit two on crm.look to 2 per 1h by principal.id")
+    kept = mediator._stores.counters.commit
+    with mediator.run(principal=USER) as run:
+        mediator._stores.counters.commit = lambda *a, **k: (_ for _ in ()).throw(OSError("full"))  # type: ignore[method-assign]
+        run.call("crm.look", {"id": "7"}, execute=lambda id: {"id": id, "card": "1", "tenant": "a"})
+        mediator._stores.counters.commit = kept  # type: ignore[method-assign]
+    (outcome,) = records(mediator, "outcome")
+    assert ["commit", "failed"] in outcome.body["limits"]
