@@ -39,11 +39,11 @@ class _Waiting:
 
     __slots__ = ("at", "content", "data", "digest", "fault", "payload", "run")
 
-    def __init__(self, run: str, at: int, data: bytes, payload: bytes | None) -> None:
+    def __init__(self, run: str, at: int, data: bytes, payload: bytes | None, content: bytes) -> None:
         self.run = run
         self.at = at
         self.data = data
-        self.content = sha256(data).digest()
+        self.content = content
         self.payload = payload
         self.digest: str | None = None
         self.fault: BaseException | None = None
@@ -75,28 +75,13 @@ class Audit:
         self._genesis = genesis(ledger.id)
         self._writing = Lock()
         self._queue: deque[_Waiting] = deque()
+        self._last = Head(0, "")
+        """The last row as far as this log knows: it, or another process, may have written since."""
         self._known: set[str] = set()
 
     # ------------------------------------------------------------------ writing
     def append(self, record: Record) -> str:
         """Keep a record; its digest. Raises `AuditError`."""
-        mine = self._drafted(record)
-        if not self._queue and self._writing.acquire(blocking=False):  # nobody waits: it is written alone
-            try:
-                self._write((mine,))
-            finally:
-                self._writing.release()
-        else:
-            self._queue.append(mine)
-            with self._writing:
-                if mine.digest is None and mine.fault is None:
-                    self._write([self._queue.popleft() for _ in range(len(self._queue))])
-        if mine.digest is None:
-            raise AuditError(f"the record was not kept: {mine.fault}") from mine.fault
-        return mine.digest
-
-    def _drafted(self, record: Record) -> _Waiting:
-        """A record as bytes: all that can be done before others are waited for."""
         kind, at, run, call, body, payloads = record
         said: dict[str, Any] = {}
         payload: bytes | None = None
@@ -106,23 +91,57 @@ class Audit:
             "at": at, "body": body if type(body) is dict else dict(body), "call": call, "kind": kind, "payloads": said,
             "run": run,
         })  # fmt: skip
-        return _Waiting(run, at, data, payload)
+        content = sha256(data).digest()
+        if not self._queue and self._writing.acquire(blocking=False):  # nobody waits: it is written alone
+            try:
+                digest = self._next(run, at, data, payload, content)
+            finally:
+                self._writing.release()
+            if digest is not None:
+                return digest
+        return self._together(_Waiting(run, at, data, payload, content))
+
+    def _next(self, run: str, at: int, data: bytes, payload: bytes | None, content: bytes) -> str | None:
+        """The digest of a record that follows the one this log wrote last. None = not kept: something else is due first."""
+        before, sequence = self._last, self._last.sequence + 1
+        if not before.digest or (self._signer is not None and sequence % self._every == 0):
+            return None
+        digest = link(before.digest, sequence, content)
+        try:
+            kept = self.ledger.follow(Row(sequence, digest, run, at, data, payload))
+        except Exception as fault:
+            raise AuditError(f"the record was not kept: {fault}") from fault
+        if kept is not True:
+            return None
+        self._last = Head(sequence, digest)
+        return digest
+
+    def _together(self, mine: _Waiting) -> str:
+        """Written with all that wait, by whoever is next."""
+        self._queue.append(mine)
+        with self._writing:
+            if mine.digest is None and mine.fault is None:
+                self._write([self._queue.popleft() for _ in range(len(self._queue))])
+        if mine.digest is None:
+            raise AuditError(f"the record was not kept: {mine.fault}") from mine.fault
+        return mine.digest
 
     def _write(self, waiting: Sequence[_Waiting]) -> None:
         """Write what waits, in one go. Called by one thread at a time."""
-        made: list[str] = []
+        made: list[Head] = []
         try:
             self.ledger.append(lambda head: self._chained(head, waiting, made))
-            for one, digest in zip(waiting, made, strict=True):
-                one.digest = digest
+            for one, head in zip(waiting, made, strict=True):
+                one.digest = head.digest
+            self._last = made[-1]
         except BaseException as fault:
             for one in waiting:
                 one.digest, one.fault = None, fault
             if not isinstance(fault, Exception):
                 raise
 
-    def _chained(self, head: Head, waiting: Sequence[_Waiting], made: list[str]) -> Batch:
-        """The rows that follow `head`, with a checkpoint wherever one is due; `made` gets the digest of each that waits."""
+    def _chained(self, head: Head, waiting: Sequence[_Waiting], made: list[Head]) -> Batch:
+        """The rows that follow `head`, with a checkpoint wherever one is due; `made` gets the head after each that waits."""
         made.clear()
         rows: list[Row] = []
         sequence, digest = head
@@ -131,9 +150,9 @@ class Audit:
             sequence += 1
             digest = link(digest, sequence, one.content)
             rows.append(Row(sequence, digest, one.run, one.at, one.data, one.payload))
-            made.append(digest)
+            made.append(Head(sequence, digest))
             if self._signer is not None and sequence % self._every == 0:
-                rows.append(self._checkpoint(Head(sequence, digest), self._signer))
+                rows.append(self._checkpoint(made[-1], self._signer))
                 sequence, digest = rows[-1].sequence, rows[-1].digest
         return Batch(rows)
 

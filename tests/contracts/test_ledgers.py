@@ -60,6 +60,17 @@ def test_rows_that_do_not_follow_the_head_are_refused(ledger: Ledger) -> None:
     assert ledger.head().sequence == 2
 
 
+def test_a_row_is_kept_behind_the_last_one_only(ledger: Ledger) -> None:
+    """`follow` keeps what has the next number, and says False to a number that is taken, or leaves a gap."""
+    put(ledger, 2)
+    for wrong in (1, 2, 4):
+        assert ledger.follow(row(wrong)) is False
+    assert ledger.follow(row(3)) is True
+    assert ledger.follow(row(4, payload=None)) is True
+    assert [one.sequence for one in ledger.rows()] == [1, 2, 3, 4]
+    assert ledger.head() == Head(4, f"{4:064x}")
+
+
 def test_a_batch_is_kept_whole_or_not_at_all(ledger: Ledger) -> None:
     """What fails in the middle leaves nothing behind, and the next batch follows the old head."""
 
@@ -130,3 +141,15 @@ def test_a_ledger_that_wrote_last_notices_who_wrote_since(tmp_path: Path) -> Non
         put(other, 1)
     assert list(one.rows()) == [row(number) for number in range(1, 16)]
     assert one.head() == other.head() == Head(15, f"{15:064x}")
+
+
+def test_two_that_take_turns_are_told_to_look(tmp_path: Path) -> None:
+    """A row whose number another process has taken meanwhile is not kept; the next one, with the right number, is."""
+    one, other = (SqliteLedger(Database(tmp_path / "state.db")) for _ in range(2))
+    put(one, 1)
+    put(other, 1)
+    assert one.follow(row(2)) is False
+    put(one, 1)
+    assert one.follow(row(4)) is True
+    assert other.follow(row(3)) is False
+    assert [kept.sequence for kept in other.rows()] == [1, 2, 3, 4]

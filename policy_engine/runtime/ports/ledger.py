@@ -61,6 +61,11 @@ class Ledger(Protocol):
         """
         ...
 
+    def follow(self, row: Row) -> bool:
+        """Keep a row right behind the last one. False, and nothing kept, where its number does not follow: another process has
+        written, and `append` tells what. Raises, and keeps nothing, where that fails."""
+        ...
+
     def head(self) -> Head:
         """The last row that is kept."""
         ...

@@ -20,7 +20,6 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.id = os.urandom(16).hex()
         self._lock = Lock()
-        self._head = Head(0, "")
         self._rows: list[tuple[Any, ...]] = []  # plain tuples: the garbage collector forgets them
         self._policies: dict[str, Mapping[str, bytes]] = {}
 
@@ -28,13 +27,8 @@ class MemoryLedger:
         """Keep what `build` makes of the head; raises `StoreError` for rows that do not follow it."""
         with self._lock:
             batch = build(self._head)
-            rows = batch.rows
-            if len(rows) == 1 and not batch.erased and not batch.policies and rows[0].sequence == self._head.sequence + 1:
-                self._rows.append(_packed(rows[0]))
-                self._head = Head(rows[0].sequence, rows[0].digest)
-                return
             number = self._head.sequence
-            for row in rows:
+            for row in batch.rows:
                 number += 1
                 if row.sequence != number:
                     raise StoreError(f"row {row.sequence} does not follow row {number - 1}")
@@ -42,15 +36,25 @@ class MemoryLedger:
                 raise StoreError("a payload to be erased belongs to no row")
             for sequence in batch.erased:
                 self._rows[sequence - 1] = (*self._rows[sequence - 1][:-1], None)
-            if batch.policies:
-                self._policies.update(batch.policies)
-            if rows:
-                self._rows.extend(map(_packed, rows))
-                self._head = Head(rows[-1].sequence, rows[-1].digest)
+            self._policies.update(batch.policies)
+            self._rows.extend(map(_packed, batch.rows))
+
+    def follow(self, row: Row) -> bool:
+        """Keep a row behind the last one, if that is where it belongs."""
+        sequence, digest, run, at, data, payload = row
+        with self._lock:
+            if sequence != len(self._rows) + 1:
+                return False
+            self._rows.append((sequence, digest, run, at, memoryview(data).tobytes(), payload))
+            return True
 
     def head(self) -> Head:
         """The last row."""
         return self._head
+
+    @property
+    def _head(self) -> Head:
+        return Head(*self._rows[-1][:2]) if self._rows else Head(0, "")
 
     def rows(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Row]:
         """The rows in order."""

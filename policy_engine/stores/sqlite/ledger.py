@@ -1,16 +1,16 @@
 """The audit log's rows in a SQLite file. Several processes write to one chain: the head is read where the rows are written.
 
 A record is one row, and nothing is indexed but its number: a commit writes two pages. Whoever wrote last writes on without
-reading the head: two records of one number cannot be. The head is kept apart, so that rows taken off the end by hand are
-missed. Erased payloads are overwritten in the file (`secure_delete`); the write-ahead log
-lets go of its copy at its next checkpoint, which an erasure asks for.
+reading the head (`follow`): two records of one number cannot be. The head is kept apart, so that rows taken off the end by
+hand are missed. Erased payloads are overwritten in the file (`secure_delete`); the write-ahead log lets go of its copy at
+its next checkpoint, which an erasure asks for.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -46,7 +46,8 @@ class SqliteLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._head: Head | None = None
+        self._last = 0
+        """The number of a row that is kept: this process wrote it, or read it, last."""
         self.durability: Durability = database.durability
         database.migrate("audit", STEPS)
         with database.write() as connection:
@@ -57,37 +58,30 @@ class SqliteLedger:
     def append(self, build: Callable[[Head], Batch]) -> None:
         """Keep what `build` makes of the head, in one transaction; raises `StoreError`."""
         try:
-            if self._head is not None and self._followed(self._head, build(self._head)):
-                return
             with self._database.write() as connection:
                 head = Head(*connection.execute(_HEAD).fetchone())
                 batch = build(head)
-                rows = batch.rows
-                if len(rows) == 1:
-                    connection.execute(_ROW, rows[0])
-                else:
-                    connection.executemany(_ROW, rows)
-                if rows:
-                    _follow(head, rows[0])
+                _follow(head, batch.rows)
+                connection.executemany(_ROW, batch.rows)
                 if batch.erased or batch.policies:
                     _beside(connection, batch)
         except sqlite3.Error as fault:
             raise StoreError(f"the record could not be kept: {fault}") from fault
-        self._head = Head(rows[-1].sequence, rows[-1].digest) if rows else head
+        self._last = head.sequence + len(batch.rows)
         if batch.erased:
             self._let_go()
 
-    def _followed(self, head: Head, batch: Batch) -> bool:
-        """Keep a single row in one statement, unless another process has written since: it has taken the number then."""
-        if len(batch.rows) != 1 or batch.erased or batch.policies:
+    def follow(self, row: Row) -> bool:
+        """Keep a row in one statement: where another process has written since, it has taken the number."""
+        if row[0] != self._last + 1:
             return False
-        row = batch.rows[0]
-        _follow(head, row)
         try:
             self._database.once(_ROW, row)
         except sqlite3.IntegrityError:
             return False
-        self._head = Head(row.sequence, row.digest)
+        except sqlite3.Error as fault:
+            raise StoreError(f"the record could not be kept: {fault}") from fault
+        self._last += 1
         return True
 
     def _let_go(self) -> None:
@@ -131,9 +125,10 @@ class SqliteLedger:
         """The database is its owner's to close."""
 
 
-def _follow(head: Head, row: Row) -> None:
-    if row.sequence != head.sequence + 1:
-        raise StoreError(f"row {row.sequence} does not follow row {head.sequence}")
+def _follow(head: Head, rows: Sequence[Row]) -> None:
+    for number, row in enumerate(rows, head.sequence + 1):
+        if row.sequence != number:
+            raise StoreError(f"row {row.sequence} does not follow row {number - 1}")
 
 
 def _beside(connection: sqlite3.Connection, batch: Batch) -> None:

@@ -13,7 +13,7 @@ from policy_engine.audit.chain import content_of, genesis, link
 from policy_engine.audit.log import Audit, AuditError
 from policy_engine.audit.payloads import Keeping
 from policy_engine.runtime.ports.audit import Record
-from policy_engine.runtime.ports.ledger import Batch, Head
+from policy_engine.runtime.ports.ledger import Batch, Head, Row
 from policy_engine.stores.errors import StoreError
 from policy_engine.stores.memory.ledger import MemoryLedger
 
@@ -109,6 +109,12 @@ class Broken(MemoryLedger):
             raise StoreError("disk full")
         super().append(build)
 
+    def follow(self, row: Row) -> bool:
+        self.calls += 1
+        if self.calls in self.numbers:
+            raise StoreError("disk full")
+        return super().follow(row)
+
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_record_that_is_not_kept_raises(late: bool) -> None:
@@ -127,6 +133,10 @@ class Slow(Broken):
     def append(self, build: Callable[[Head], Batch]) -> None:
         time.sleep(0.02)
         super().append(build)
+
+    def follow(self, row: Row) -> bool:
+        time.sleep(0.02)
+        return super().follow(row)
 
 
 def crowd(audit: Audit, count: int) -> tuple[list[str], list[str]]:

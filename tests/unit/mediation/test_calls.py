@@ -150,11 +150,11 @@ def test_refusals_that_could_not_be_recorded_are_counted(mediate: Callable[..., 
     """The refusal stands; the host sees that its log has failed."""
     mediator = mediate("deny all-looks on crm.look")
     run = mediator.run(principal=USER).__enter__()
-    kept = mediator._stores.ledger.append
-    mediator._stores.ledger.append = lambda build: (_ for _ in ()).throw(OSError("full"))  # type: ignore[method-assign]
+    kept = mediator._stores.ledger.follow
+    mediator._stores.ledger.follow = lambda row: (_ for _ in ()).throw(OSError("full"))  # type: ignore[method-assign]
     with pytest.raises(Denied) as refused:
         run.call("crm.look", {"id": "7"}, execute=lambda id: pytest.fail("it ran"))
-    mediator._stores.ledger.append = kept  # type: ignore[method-assign]
+    mediator._stores.ledger.follow = kept  # type: ignore[method-assign]
     assert "full" not in str(refused.value)
     assert mediator.unrecorded == 1
     run.close(None)

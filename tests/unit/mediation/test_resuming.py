@@ -77,7 +77,7 @@ def test_a_call_without_an_outcome_may_have_been_made(twice: Callable[..., Media
         pass
 
     def die(id: str) -> None:
-        first._stores.ledger.append = lambda build: (_ for _ in ()).throw(OSError("gone"))  # type: ignore[method-assign]
+        first._stores.ledger.follow = lambda row: (_ for _ in ()).throw(OSError("gone"))  # type: ignore[method-assign]
         raise Died
 
     with pytest.raises((Died, Denied)):
