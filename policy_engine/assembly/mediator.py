@@ -71,7 +71,7 @@ class Mediator:
         pending: PendingStyle = "raise",
         tools: Mapping[str, Callable[..., Any]] | None = None,
         retryable: Callable[[BaseException], bool] = usually_retryable,
-        to_data: Callable[[Any], Any] = lambda value: value,
+        to_data: Callable[[Any], Any] | None = None,
         cost: Callable[[str, Any], float] | None = None,
         check_within: timedelta | None = None,
         places_per_tool: int = PLACES,

@@ -60,7 +60,10 @@ def doubtful(value: Any) -> bool:
     if kind is dict:
         if not all(map(_plain_key, value)):
             return True
-        return any(doubtful(item) for item in value.values() if type(item) in _TEXTS_INSIDE)
+        for item in value.values():  # noqa: SIM110 -- a generator costs as much as looking
+            if type(item) in _TEXTS_INSIDE and doubtful(item):
+                return True
+        return False
     if kind is list or kind is tuple:
         return any(map(doubtful, value))
     return False

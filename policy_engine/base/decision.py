@@ -169,7 +169,7 @@ class _Fields:
     """The fields of a decision while it is made: a class that can still be assigned to, and fast."""
 
     __slots__ = (
-        "_args", "_details", "_result", "_rules", "degradation", "effect", "obligations", "observed", "phase",
+        "_rules", "degradation", "details", "effect", "engine_args", "engine_result", "obligations", "observed", "phase",
         "policy_digest", "recorded", "tool",
     )  # fmt: skip
 
@@ -181,9 +181,9 @@ class _Fields:
     degradation: Degradation | None
     policy_digest: str
     recorded: tuple[Recorded, ...]
-    _args: dict[str, Any] | None
-    _details: DecisionDetails
-    _result: Any
+    engine_args: dict[str, Any] | None
+    engine_result: Any
+    details: DecisionDetails
     _rules: tuple[str, ...] | DecidingRules
 
 
@@ -194,6 +194,9 @@ class Decision(_Fields):
     `observe` rules that matched; `obligations` what the host owes; `degradation` what happens instead of a refused
     call or a failed output. `reason`, `detail`, `hint` and `errors` are worked out when first read.
     `policy_digest` names the exact policy that decided, `recorded` holds what functions of the host answered meanwhile.
+
+    For the engine's own use, never to be changed: `engine_args` and `engine_result`, what `args` and `result` are in the
+    engine's own terms, and `details`, which works out what is read late.
     """
 
     __slots__ = ()
@@ -224,25 +227,25 @@ class Decision(_Fields):
     ) -> Decision:
         """The same decision with these obligations, observed rules and details instead; for the engine's own use."""
         return Decision(
-            self.effect, self.phase, self.tool, args=self._args, rules=self._rules, details=details or self._details,
+            self.effect, self.phase, self.tool, args=self.engine_args, rules=self._rules, details=details or self.details,
             policy_digest=self.policy_digest, observed=observed, obligations=obligations,
-            degradation=self.degradation, result=self._result, recorded=self.recorded,
+            degradation=self.degradation, result=self.engine_result, recorded=self.recorded,
         )  # fmt: skip
 
     def with_degradation(self, degradation: Degradation) -> Decision:
         """The same decision as one that stands in for another; for the engine's own use."""
         return Decision(
-            self.effect, self.phase, self.tool, args=self._args, rules=self._rules, details=self._details,
+            self.effect, self.phase, self.tool, args=self.engine_args, rules=self._rules, details=self.details,
             policy_digest=self.policy_digest, observed=self.observed, obligations=self.obligations,
-            degradation=degradation, result=self._result, recorded=self.recorded,
+            degradation=degradation, result=self.engine_result, recorded=self.recorded,
         )  # fmt: skip
 
     def with_recorded(self, recorded: tuple[Recorded, ...]) -> Decision:
         """The same decision with what was recorded while it was made; for the engine's own use."""
         return Decision(
-            self.effect, self.phase, self.tool, args=self._args, rules=self._rules, details=self._details,
+            self.effect, self.phase, self.tool, args=self.engine_args, rules=self._rules, details=self.details,
             policy_digest=self.policy_digest, observed=self.observed, obligations=self.obligations,
-            degradation=self.degradation, result=self._result, recorded=recorded,
+            degradation=self.degradation, result=self.engine_result, recorded=recorded,
         )  # fmt: skip
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -264,47 +267,32 @@ class Decision(_Fields):
 
         None where the request did not fit and there is nothing to execute.
         """
-        return None if self._args is None else outward(self._args)
+        return None if self.engine_args is None else outward(self.engine_args)
 
     @property
     def result(self) -> Any:
         """The output as the agent may see it (result and event phases). A fresh copy each time; None when withheld."""
-        return outward(self._result)
-
-    @property
-    def engine_args(self) -> dict[str, Any] | None:
-        """The decided arguments in the engine's own terms, for `Run.record`. Never change them."""
-        return self._args
-
-    @property
-    def engine_result(self) -> Any:
-        """The result in the engine's own terms, for `Run.record`. Never change it."""
-        return self._result
-
-    @property
-    def details(self) -> DecisionDetails:
-        """What works out `reason`, `detail`, `hint` and `errors`; for the engine's own use."""
-        return self._details
+        return outward(self.engine_result)
 
     @property
     def reason(self) -> str:
         """Why, in words the agent may read: the `because` of the deciding rules. Leaks neither policy nor data."""
-        return self._details.reason()
+        return self.details.reason()
 
     @property
     def detail(self) -> str:
         """Why, for operators and approvers: rule ids and their `detail` notes, and how to permit what no rule allows."""
-        return self._details.detail()
+        return self.details.detail()
 
     @property
     def hint(self) -> str | None:
         """On a refusal, the nearest call that would pass («args.amount at most 100.0»), if the policy tells."""
-        return self._details.hint()
+        return self.details.hint()
 
     @property
     def errors(self) -> tuple[RuleError, ...]:
         """Conditions of targeted rules that came to an error, and what did not fit. Never holds values."""
-        return self._details.errors()
+        return self.details.errors()
 
     @property
     def asks(self) -> tuple[Ask, ...]:
@@ -349,14 +337,14 @@ def decision_of(
     made.effect = effect
     made.phase = phase
     made.tool = tool
-    made._args = args
+    made.engine_args = args
     made._rules = rules
-    made._details = details
+    made.details = details
     made.policy_digest = policy_digest
     made.observed = observed
     made.obligations = obligations
     made.degradation = degradation
-    made._result = result
+    made.engine_result = result
     made.recorded = recorded
     made.__class__ = Decision  # from now on nothing can be assigned
     return made  # type: ignore[no-any-return]

@@ -31,7 +31,18 @@ _FAULT = "the policy engine could not decide this, so it is refused"
 
 
 class Policy:
-    """A loaded policy. Made by `policy_engine.load`; share one among all threads and tasks."""
+    """A loaded policy. Made by `policy_engine.load`; share one among all threads and tasks.
+
+    `name`: in its header, `support.refunds`; `version`: the `version` there. `digest`: SHA-256 (hex) of everything that can
+    change a decision: sources, data, schemas, params, engine version. `compiled`: the compiled form, for tools that look at
+    rules (`testing`, `explain`). `bounds`: what a mediator asks about limits, time, failures and breakers. Read only, all.
+    """
+
+    name: str
+    version: str | None
+    digest: str
+    compiled: CompiledPolicy
+    bounds: Bounds
 
     def __init__(
         self, compiled: CompiledPolicy, clock: Callable[[], Timestamp], *, records: bool = False,
@@ -43,6 +54,7 @@ class Policy:
         `history` keeps calls across runs; without one, conditions that read a `history` are errors.
         """
         self._core = core = Core(compiled, clock)
+        self.compiled, self.name, self.version, self.digest = compiled, compiled.name, compiled.version, compiled.digest
         self._clock = clock
         self._histories: Histories | None = None
         if history is not None and compiled.histories:
@@ -50,36 +62,16 @@ class Policy:
             core.folds.history = self._histories.read
         self._records = records
         self._provider = provider
-        self._bounds = Bounds(core, self._begin, self._view, self._fault)
+        self.bounds = Bounds(core, self._begin, self._view, self._fault)
 
     def __repr__(self) -> str:
         return f"Policy({' '.join(filter(None, (self.name, self.version)))}, {self.digest[:12]})"
-
-    @property
-    def name(self) -> str:
-        """The name in its header, `support.refunds`."""
-        return self._core.policy.name
-
-    @property
-    def version(self) -> str | None:
-        """The `version` of its header."""
-        return self._core.policy.version
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) of everything that can change a decision: sources, data, schemas, params, engine version."""
-        return self._core.policy.digest
 
     def provision(self) -> Provision:
         """What the policy was made of, so that it can be loaded again elsewhere; raises `ProvisionError`."""
         if self._provider is None:
             raise ProvisionError("this policy was made by hand, not by `load`: nobody knows what of")
         return self._provider()
-
-    @property
-    def compiled(self) -> CompiledPolicy:
-        """The compiled form, for tools that look at rules (`testing`, `explain`). Read only."""
-        return self._core.policy
 
     def kept_in(self, history: HistoryStore) -> Policy:
         """The same policy, whose histories across runs are kept in another store."""
@@ -97,11 +89,6 @@ class Policy:
     def mediated(self) -> bool:
         """Whether some rule is a limit, timeout, retry or breaker: deciding alone does not keep those, a `Mediator` does."""
         return self._core.policy.mediated
-
-    @property
-    def bounds(self) -> Bounds:
-        """What a mediator asks about limits, time, failures and breakers."""
-        return self._bounds
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -124,8 +111,8 @@ class Policy:
         Never raises for anything in the request.
         """
         try:
-            if run is None and not self._records:
-                return decide_call(self._core, request, None, approvals)
+            if not self._records and not approvals:
+                return decide_call(self._core, request, None if run is None else run.snapshot())
             view, unused = self._view(run, approvals)
             core, recordings = self._begin(recorded)
             return _recorded(decide_call(core, request, view, unused), recordings)

@@ -49,12 +49,12 @@ _PASSED: Final = FixedDetails("passed", "pass")
 
 def passed_at_once(core: Core, tool: str, outcome: Outcome, decision: Decision) -> Decision | None:
     """The result phase of a decided call whose tool has no rules there; None = it takes the long way."""
-    ready = core.tools.get(tool)
-    if ready is None or ready.result.evaluate is not None or decision.engine_args is None:
-        return None
     try:
+        ready = core.tools[tool]
+        if ready.result.evaluate is not None or decision.engine_args is None:
+            return None
         value = plain(outcome.result, "result")
-    except MisfitError:
+    except (MisfitError, KeyError):
         return None
     return decision_of(
         "pass", "result", tool, decision.engine_args, (), _PASSED, core.policy.digest, result=value

@@ -95,7 +95,8 @@ class Intake:
             environment.agent = self.record("agent", agent)
         if context or type(context) is not dict or self._asks_context:
             environment.context = self.record("context", context)
-        environment.now = self._clock() if subject.at is None else moment(subject.at)
+        at = subject.at
+        environment.now = at if type(at) is Timestamp else self._clock() if at is None else moment(at)
         if type(subject) is Request or isinstance(subject, Request):
             if subject.input is not None:
                 if not isinstance(subject.input, str):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from policy_engine.assembly.mediating.bounding import bounded
@@ -75,7 +75,7 @@ class SyncDriver:
             return Attempted("error", error=raised, duration=time.monotonic_ns() - begun)
         except BaseException as stopped:
             return Attempted("cancelled", error=stopped, duration=time.monotonic_ns() - begun)
-        if inspect.iscoroutine(attempted.value):
+        if isinstance(attempted.value, CoroutineType):
             attempted.value.close()
             problem = f"{effect.tool} is a coroutine function; call it in `async with mediator.run(…)`"
             return Attempted("error", error=TypeError(problem), duration=attempted.duration)

@@ -40,6 +40,8 @@ class Bounds:
         self._begin = begin
         self._view = view
         self._fault = fault
+        self._breakers: dict[str, tuple[tuple[str, CompiledBreaker], ...]] = {}
+        """Of known tools."""
         self._repeatable: dict[str, bool] = {}
         """Of known tools, where the host says nothing of the call."""
 
@@ -47,8 +49,13 @@ class Bounds:
     def breakers(self, tool: str) -> tuple[tuple[str, CompiledBreaker], ...]:
         """The breakers to be asked before a call of the tool, by rule. An open one refuses each of its calls, whatever
         its guards: those say which failures count."""
-        ready = self._core.tools.get(tool)
-        return () if ready is None or not ready.errors.section.rules else breakers_of(ready)
+        found = self._breakers.get(tool)
+        if found is None:
+            ready = self._core.tools.get(tool)
+            found = () if ready is None or not ready.errors.section.rules else breakers_of(ready)
+            if ready is not None:
+                self._breakers[tool] = found
+        return found
 
     def has_error_rules(self, tool: str) -> bool:
         """Whether a failed call of the tool is for `on_error`."""

@@ -46,7 +46,7 @@ class Wishes:
 
     pending: Pending
     retryable: Callable[[BaseException], bool]
-    to_data: Callable[[Any], Any]
+    to_data: Callable[[Any], Any] | None
     cost: Callable[[str, Any], float] | None
     tools: Mapping[str, Callable[..., Any]]
     backoff: Backoff

@@ -59,8 +59,8 @@ class Log:
         self.entries.append(entry)
         return entry
 
-    def add_call(self, record: CallRecord, id: str | None) -> tuple[Entry, Entry | None]:
-        """A call was made, or one that was open under the same `id` has gone on: its new entry, and the one it replaces."""
+    def add_call(self, record: CallRecord, id: str | None) -> Entry:
+        """A call was made, or one that was open under the same `id` has gone on: its new entry."""
         before = self._open.pop(id, None) if id is not None else None
         place = self.attempts if before is None else before.place
         entry = Entry(record, len(self.entries), place)
@@ -72,7 +72,7 @@ class Log:
             self._open[id] = entry
             entry.unfinished = True
         self.entries.append(entry)
-        return entry, before
+        return entry
 
     def inputs_at(self, length: int) -> Iterator[InputRecord]:
         """The inputs of a moment, in order."""

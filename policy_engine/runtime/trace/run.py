@@ -93,16 +93,19 @@ class Run:
             decision, output = None, decision
         if output is None and self._judge is not None and outcome.status == "returned":
             output = self._judge(self, request, outcome, decision)
-        result, labels = self._seen(outcome, output)
+        returned = outcome.status == "returned"
+        result, labels = self._seen(outcome, output) if returned else (None, ())
+        args = None if decision is None else decision.engine_args
+        at = request.at if outcome.at is None else outcome.at
         entry = self._put(
             request.tool,
-            _executed_args(request, decision, output),
+            _executed_args(request, output) if args is None else args,
             outcome.status,
-            at=self._moment(outcome.at if outcome.at is not None else request.at),
-            result=result,
-            error=outcome.error,
-            labels=labels,
-            id=request.id,
+            at if type(at) is Timestamp else self._moment(at),
+            result,
+            outcome.error,
+            labels,
+            request.id,
         )
         if self._histories is not None and isinstance(entry.record, CallRecord):
             self._histories.record(self._name, entry.place, request, entry.record)
@@ -148,19 +151,19 @@ class Run:
 
         It is kept in no history across runs: that takes the request.
         """
-        self._put(tool, args, outcome, at=at, result=result, error=error, labels=labels, id=id)
+        marks = tuple([LabelAt(*put) for put in labels])
+        self._put(tool, args, outcome, self._clock() if at is None else at, result, error, marks, id)
 
     def _put(
-        self, tool: str, args: Mapping[str, Any], outcome: CallOutcome, *, at: Timestamp | None, result: Any,
-        error: str | None, labels: Iterable[LabelAt | tuple[str, str, bool]], id: str | None,
+        self, tool: str, args: Mapping[str, Any], outcome: CallOutcome, at: Timestamp, result: Any, error: str | None,
+        labels: tuple[LabelAt, ...], id: str | None,
     ) -> Entry:  # fmt: skip
-        moment = at if at is not None else self._clock()
-        marks = tuple([LabelAt(*put) for put in labels]) if labels else ()
         with self._lock:
             name = id if id is not None else f"call-{self._log.attempts + 1}"
-            entry, _ = self._log.add_call(CallRecord(name, tool, args, outcome, moment, result, error, marks), id)
+            entry = self._log.add_call(CallRecord(name, tool, args, outcome, at, result, error, labels), id)
             self._view = None
-        self._noted()
+        if self._index.live or self._states.asked:
+            self._noted()
         return entry
 
     def put_input(self, fields: Mapping[str, Any], *, labels: Iterable[LabelAt | tuple[str, str, bool]] = ()) -> None:
@@ -204,12 +207,12 @@ class Run:
             self._states.note_all()
 
     def _seen(self, outcome: Outcome, output: Decision | None) -> tuple[Any, tuple[LabelAt, ...]]:
-        """The result as the agent saw it, with the labels that rules put on it."""
-        if outcome.status != "returned":
-            return None, ()
+        """The result of a call that returned, as the agent saw it, with the labels that rules put on it."""
         if output is None:
             return self._private(outcome.result), ()
-        return (output.engine_result, _labels(output)) if output.allowed else (None, ())
+        if not output.allowed:
+            return None, ()
+        return output.engine_result, _labels(output) if output.obligations else ()
 
     def _private(self, value: Any) -> Any:
         try:
@@ -227,12 +230,11 @@ class Run:
             return self._clock()
 
 
-def _executed_args(request: Request, decision: Decision | None, output: Decision | None) -> dict[str, Any]:
-    """The decided arguments, else those of the request. What cannot be read says nothing: an agent that sends broken
+def _executed_args(request: Request, output: Decision | None) -> dict[str, Any]:
+    """The arguments of a call whose decision tells none. What cannot be read says nothing: an agent that sends broken
     arguments must not be able to spoil the run for itself or others."""
-    for source in (decision, output):
-        if source is not None and source.engine_args is not None:
-            return source.engine_args
+    if output is not None and output.engine_args is not None:
+        return output.engine_args
     try:
         given = parse_json(request.args) if isinstance(request.args, str | bytes) else request.args
         args = normalise_any(dict(given), "args")

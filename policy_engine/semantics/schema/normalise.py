@@ -54,6 +54,8 @@ def normaliser(record: RecordType | None, root: str = "args") -> Callable[[Any],
 
 def normalise_any(value: Any, root: str = "result") -> Any:
     """A value without a schema (a result, an event's field) as the engine's own; raises `MisfitError`."""
+    if value is None or value is True or value is False:
+        return value
     try:
         return plain(value, Budget(), MAX_ARGS_DEPTH)
     except Misfit as fault:

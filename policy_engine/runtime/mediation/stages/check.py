@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -48,16 +49,17 @@ def outcome_of(call: Call) -> Outcome:
         if attempted.status != "returned":
             call.outcome = Outcome(status="error", error=told(call), duration=spent)
         else:
-            call.outcome = returned(
-                plain(call, attempted.value), spent, 0.0 if call.world.wishes.cost is None else cost_of(call)
-            )
+            wishes, value = call.world.wishes, attempted.value
+            to_data = call.to_data or wishes.to_data
+            data = value if to_data is None else plain(value, to_data)
+            call.outcome = returned(data, spent, 0.0 if wishes.cost is None else cost_of(call))
     return call.outcome
 
 
-def plain(call: Call, value: Any) -> Any:
+def plain(value: Any, to_data: Callable[[Any], Any]) -> Any:
     """The result as data, or something that is none, so that it is withheld: the call has happened."""
     try:
-        return (call.to_data or call.world.wishes.to_data)(value)
+        return to_data(value)
     except Exception:
         return object()
 

@@ -25,12 +25,14 @@ def execute(call: Call) -> Flow[None]:
     assert execute is not None
     if args is None or not call.enforced:
         args = dict(call.request.args) if not isinstance(call.request.args, str | bytes) else (args or {})
+    untimed = call.run.deadline is None and not call.decided.obligations
     begun = call.world.clocks.monotonic()
     try:
         for _ in range(_MOST_TRIES):
             call.tries += 1
             within = None if call.span is None else call.span.current()
-            attempted: Attempted = yield Attempt(call.request.tool, execute, args, _seconds(call), within)
+            seconds = None if untimed else _seconds(call)
+            attempted: Attempted = yield Attempt(call.request.tool, execute, args, seconds, within)
             call.attempted, call.outcome = attempted, None
             if attempted.abandoned:
                 write_leak(call, attempted.abandoned)
@@ -49,8 +51,6 @@ def execute(call: Call) -> Flow[None]:
 
 def _seconds(call: Call) -> float | None:
     """The shortest of what the policy allows an attempt and what is left of the run."""
-    if call.run.deadline is None and not call.decided.obligations:
-        return None
     nanos = [left] if (left := call.run.left()) is not None else []
     if call.enforced and (owed := call.decided.timeout) is not None:
         nanos.append(owed.after // _MICROSECOND * 1000)

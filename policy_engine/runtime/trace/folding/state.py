@@ -82,23 +82,23 @@ class FoldState:
 
 
 class States:
-    """The states of a run: one for the policy that made it, and one for each other that was asked to decide about it."""
+    """The states of a run: one for the policy that made it, and one for each other that was asked to decide about it.
+
+    `asked`: whether any policy asks.
+    """
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._states: dict[int, FoldState] = {}
+        self.asked = False
 
     def of(self, program: FoldProgram) -> FoldState:
         """The state for a policy, which catches up with what came before it."""
         state = self._states.get(id(program.plan))
         if state is None:
             state = self._states.setdefault(id(program.plan), FoldState(program, self._log))
+            self.asked = True
         return state
-
-    @property
-    def asked(self) -> bool:
-        """Whether any policy asks."""
-        return bool(self._states)
 
     def note_all(self) -> None:
         """Note what has come, for every policy."""
