@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -23,7 +24,6 @@ from policy_engine.base.values import Duration, Optional, Timestamp, TypeValue, 
 _INT64: Final = range(-(1 << 63), 1 << 63)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MOST_DEPTH: Final = 200
-_SORTED: Final = orjson.OPT_SORT_KEYS
 _STRICTLY: Final = (
     orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 )
@@ -44,19 +44,12 @@ class Unreadable:
     __hash__ = None  # type: ignore[assignment]
 
 
-def canonical(value: Any) -> bytes:
-    """The bytes of JSON-like data: the same for the same data, whatever the order of its keys."""
-    return orjson.dumps(value, option=_SORTED)
-
-
-def written(value: Any) -> bytes:
-    """The bytes of JSON-like data with its keys as they stand: what is read of them and written again is the same."""
-    return orjson.dumps(value)
-
-
-def parsed(data: bytes) -> Any:
-    """JSON-like data of bytes; raises `ValueError`."""
-    return orjson.loads(data)
+canonical: Final[Callable[[Any], bytes]] = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+"""The bytes of JSON-like data: the same for the same data, whatever the order of its keys."""
+written: Final[Callable[[Any], bytes]] = orjson.dumps
+"""The bytes of JSON-like data with its keys as they stand: what is read of them and written again is the same."""
+parsed: Final[Callable[[bytes], Any]] = orjson.loads
+"""JSON-like data of bytes; raises `ValueError`."""
 
 
 def encoded(value: Any) -> tuple[Any, bytes]:

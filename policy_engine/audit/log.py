@@ -75,8 +75,8 @@ class Audit:
         self._genesis = genesis(ledger.id)
         self._writing = Lock()
         self._queue: deque[_Waiting] = deque()
-        self._last = Head(0, "")
-        """The last row as far as this log knows: it, or another process, may have written since."""
+        self._number, self._digest = 0, ""
+        """Of the last row, as far as this log knows: it, or another process, may have written since."""
         self._known: set[str] = set()
 
     # ------------------------------------------------------------------ writing
@@ -103,17 +103,17 @@ class Audit:
 
     def _next(self, run: str, at: int, data: bytes, payload: bytes | None, content: bytes) -> str | None:
         """The digest of a record that follows the one this log wrote last. None = not kept: something else is due first."""
-        before, sequence = self._last, self._last.sequence + 1
-        if not before.digest or (self._signer is not None and sequence % self._every == 0):
+        before, sequence = self._digest, self._number + 1
+        if not before or (self._signer is not None and sequence % self._every == 0):
             return None
-        digest = link(before.digest, sequence, content)
+        digest = link(before, sequence, content)
         try:
             kept = self.ledger.follow(Row(sequence, digest, run, at, data, payload))
         except Exception as fault:
             raise AuditError(f"the record was not kept: {fault}") from fault
         if kept is not True:
             return None
-        self._last = Head(sequence, digest)
+        self._number, self._digest = sequence, digest
         return digest
 
     def _together(self, mine: _Waiting) -> str:
@@ -133,7 +133,7 @@ class Audit:
             self.ledger.append(lambda head: self._chained(head, waiting, made))
             for one, head in zip(waiting, made, strict=True):
                 one.digest = head.digest
-            self._last = made[-1]
+            self._number, self._digest = made[-1]
         except BaseException as fault:
             for one in waiting:
                 one.digest, one.fault = None, fault

@@ -60,8 +60,9 @@ def doubtful(value: Any) -> bool:
     if kind is dict:
         if not all(map(_plain_key, value)):
             return True
-        for item in value.values():  # noqa: SIM110 -- a generator costs as much as looking
-            if type(item) in _TEXTS_INSIDE and doubtful(item):
+        for item in value.values():  # a loop: a generator costs as much as looking
+            kind = type(item)
+            if kind in _TEXTS_INSIDE and not (kind is str and len(item) < SHORTEST_SECRET) and doubtful(item):
                 return True
         return False
     if kind is list or kind is tuple:

@@ -28,25 +28,23 @@ _SALTS: Final = 256
 
 
 class Salts:
-    """Random texts, fetched many at once. Threads that meet here may waste some, and never share any; a fork begins anew."""
+    """Random texts in hex, fetched many at once: take one off `ready`, or ask for `more`. Threads that meet here may waste
+    some, and never share any; a fork begins anew."""
 
     def __init__(self) -> None:
-        self._ready: list[bytes] = []
+        self.ready: list[bytes] = []
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        self._ready = []
+        self.ready = []
 
-    def next(self) -> bytes:
-        """A salt that nobody has had, in hex."""
-        try:
-            return self._ready.pop()
-        except IndexError:
-            many = os.urandom(SALT_BYTES * _SALTS).hex().encode()
-            fresh = [many[start : start + 2 * SALT_BYTES] for start in range(0, len(many), 2 * SALT_BYTES)]
-            mine = fresh.pop()
-            self._ready.extend(fresh)
-            return mine
+    def more(self) -> bytes:
+        """A salt that nobody has had; others are ready then."""
+        many = os.urandom(SALT_BYTES * _SALTS).hex().encode()
+        fresh = [many[start : start + 2 * SALT_BYTES] for start in range(0, len(many), 2 * SALT_BYTES)]
+        mine = fresh.pop()
+        self.ready.extend(fresh)
+        return mine
 
 
 SALTS: Final = Salts()
@@ -67,7 +65,10 @@ def kept(
     beside: list[bytes] = []
     masking = keeping == "masked"
     for name, value in payloads.items():
-        salt = SALTS.next()
+        try:
+            salt = SALTS.ready.pop()
+        except IndexError:
+            salt = SALTS.more()
         data, raw = encoded(value)
         if keeping == "digests" or (masking and name in withheld):
             said[name] = [commitment(salt, raw), "digest", sha256(salt).hexdigest()]

@@ -191,7 +191,7 @@ class SyncRun(_Held):
 
     def _drive(self, flow: Flow[T], name: str = "@run") -> T:
         try:
-            return self._drivers.sync.drive(flow, self._known(name))
+            return self._drivers.sync.drive(flow, name if self._drivers.sync.bound is None else self._known(name))
         except CheckHangs:
             raise hanging(self._run.world, name) from None
 

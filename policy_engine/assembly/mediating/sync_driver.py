@@ -22,7 +22,7 @@ class SyncDriver:
     def __init__(self, pool: Pool, sleep: Callable[[float], None] = time.sleep, bound: float | None = None) -> None:
         self._pool = pool
         self._sleep = sleep
-        self._bound = bound
+        self.bound = bound
 
     def drive(self, flow: Flow[T], name: str = "") -> T:
         """What the flow returns or raises; raises `CheckHangs`. `name` is what it decides about."""
@@ -32,7 +32,7 @@ class SyncDriver:
         try:
             while True:
                 try:
-                    if self._bound is None:
+                    if self.bound is None:
                         effect: Effect = flow.send(answer) if fault is None else flow.throw(fault)
                     else:
                         effect = self._step(flow, answer, fault, name, begun)
@@ -61,8 +61,8 @@ class SyncDriver:
         def step() -> Effect:
             return flow.send(answer) if fault is None else flow.throw(fault)
 
-        assert self._bound is not None
-        return bounded(self._pool, name, step, self._bound, flow, begun=begun)
+        assert self.bound is not None
+        return bounded(self._pool, name, step, self.bound, flow, begun=begun)
 
     def _attempt(self, effect: Attempt) -> Attempted:
         begun = time.monotonic_ns()

@@ -42,52 +42,49 @@ _FAULT_AFTER: Final = "the call was made, but its result could not be checked, s
 
 def mediate(call: Call) -> Flow[Any]:
     """What the call returns, as the agent may see it. Raises what `answering` says."""
+    asked, error = call, None
     if call.world.telemetry is not None:
         spanned(call)
-    error: str | None = None
     try:
-        return (yield from _mediated(call))
+        stages = BEFORE + AFTER
+        try:
+            identify(call)
+            known = call.identity  # from here on nobody else makes it
+            if known is not None and (known.made is not None or known.earlier is not None):
+                if known.earlier is not None:
+                    _decided_again(call)
+                    return known.earlier.value
+                if not known.waiting:
+                    _decided_again(call)
+                    return answer(known.made)
+                call, stages = known.made, AGAIN
+            for stage in stages:
+                flow = stage(call)
+                if flow is not None:
+                    yield from flow
+        except Refused as refused:
+            return (yield from _refused(call, refused))
+        except Waiting as waiting:
+            return _waits(call, waiting)
+        except Exception as fault:
+            return (yield from _refused(call, _faulty(call, fault)))
+        except Suspended:
+            raise
+        except BaseException:  # the host's task or thread is stopped, or nobody drives this flow any more
+            _stopped(call)
+            raise
+        late = _over(call)
+        return answer(call) if late is None else (yield from _instead(call, late))
     except Suspended:
         raise
     except BaseException as stopped:
         error = type(stopped).__name__
         raise
     finally:
-        if call.identity is not None:
-            call.identity.busy = False
-        if call.span is not None:
-            ended(call, error)
-
-
-def _mediated(call: Call) -> Flow[Any]:
-    stages = BEFORE + AFTER
-    try:
-        identify(call)
-        known = call.identity  # from here on nobody else makes it
-        if known is not None and (known.made is not None or known.earlier is not None):
-            if known.earlier is not None:
-                _decided_again(call)
-                return known.earlier.value
-            if not known.waiting:
-                _decided_again(call)
-                return answer(known.made)
-            call, stages = known.made, AGAIN
-        for stage in stages:
-            flow = stage(call)
-            if flow is not None:
-                yield from flow
-    except Refused as refused:
-        return (yield from _refused(call, refused))
-    except Waiting as waiting:
-        return _waits(call, waiting)
-    except Exception as fault:
-        return (yield from _refused(call, _faulty(call, fault)))
-    except Suspended:
-        raise
-    except BaseException:  # the host's task or thread is stopped, or nobody drives this flow any more
-        _stopped(call)
-        raise
-    return (yield from _answered(call))
+        if asked.identity is not None:
+            asked.identity.busy = False
+        if asked.span is not None:
+            ended(asked, error)
 
 
 def _decided_again(call: Call) -> None:
@@ -97,7 +94,8 @@ def _decided_again(call: Call) -> None:
         raise Refused(decision, "policy", started=True)
 
 
-def _answered(call: Call) -> Flow[Any]:
+def _over(call: Call) -> Refused | None:
+    """The call is over, and known by its id. Returns a refusal where another call is made instead of one that took too long."""
     identity, attempted = call.identity, call.attempted
     assert attempted is not None
     if identity is not None and attempted.status == "returned":
@@ -107,8 +105,8 @@ def _answered(call: Call) -> Flow[Any]:
     if attempted.status == "timeout":
         late = timed_out(call)
         if late.degradation is not None and late.degradation.kind == "call":
-            return (yield from _instead(call, Refused(late, "deadline", started=True)))
-    return answer(call)
+            return Refused(late, "deadline", started=True)
+    return None
 
 
 def _refused(call: Call, refused: Refused) -> Flow[Any]:

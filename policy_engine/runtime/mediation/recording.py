@@ -11,7 +11,7 @@ from policy_engine.base.decision import Decision
 from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.records import BreakerBody, Cause, DecisionBody, EventBody, LeakBody, OutcomeBody, Status
 from policy_engine.base.request import Approval
-from policy_engine.base.values import timestamp_of
+from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.runtime.mediation.believing import believed_digest
 from policy_engine.runtime.mediation.call import Call
 from policy_engine.runtime.mediation.people.desk import Standing
@@ -50,8 +50,9 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
         payloads["approvals"] = [approval_data(one) for one in call.answers]
     if decision.recorded:
         payloads["recorded"] = [[one.function, list(one.args), one.value, one.error] for one in decision.recorded]
-    at = call.world.clocks.now() if call.request.at is None else timestamp_of(call.request.at).nanos
-    return write(call.run, Record("decision", at, call.run.id, call.name, body, payloads))
+    at = call.request.at
+    moment = at.nanos if type(at) is Timestamp else call.world.clocks.now() if at is None else timestamp_of(at).nanos
+    return write(call.run, Record("decision", moment, call.run.id, call.name, body, payloads))
 
 
 def write_outcome(call: Call, output: Decision | None, cost: float, labels: list[list[Any]], data: Any, told: str | None) -> str:
