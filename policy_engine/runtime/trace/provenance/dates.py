@@ -7,10 +7,10 @@ Used by `said` and `origins`. Omitted parts are None. Month names that are also 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 _NAMES: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -49,16 +49,22 @@ _NAMED: Final = (
     re.compile(_EDGE + rf"(?P<m>{_MONTH}){_END}", re.IGNORECASE | re.ASCII),
 )
 _DAY_BEFORE: Final = re.compile(_EDGE + _DAY + r"\Z", re.IGNORECASE | re.ASCII)
+_ENDS_OF_DAYS: Final = frozenset("0123456789tdhTDH")
 _AFTER_A_DAY: Final = re.compile(
     rf"(?P<m>{_MONTH})\b\.?(?:,?\s+{_YEAR}(?![\w:]))?(?!\w)", re.IGNORECASE | re.ASCII
 )  # fmt: skip
 _NO_EDGE: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
-_MAY_DATE: Final = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|[0-9]{4}-[0-9]{2}", re.IGNORECASE | re.ASCII)
+_MAY_DATE: Final = re.compile(
+    r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|[0-9]{4}-[0-9]{2}", re.IGNORECASE | re.ASCII
+)
 _UNBROKEN: Final = re.compile(r"[\w@/.:-]*", re.ASCII)
 DIGITS: Final = frozenset("0123456789")
 """Every value that is a date, plainly or not, begins with one of these."""
 _SPACES: Final = " \t\n\r\f\v"
-_BEGINNINGS: Final = frozenset(name[:3] for name in _NAMES)
+BEGINNINGS: Final = frozenset(name[:3] for name in _NAMES)
+"""How the names of months begin."""
+_MONTH_OR_DAY: Final = re.compile(r"-[0-9]{2}")
+_YEAR_DIGITS: Final = 4
 _YEAR_AND_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 _WORD_BEFORE: Final = re.compile(r"(\w+)\s+\Z")
 _CLOCK: Final = re.compile(
@@ -73,8 +79,7 @@ _VALUE: Final = re.compile(
 _AMBIGUOUS: Final = re.compile(r"[0-9]{1,2}/[0-9]{1,2}|[0-9]{1,2}([/.-])[0-9]{1,2}\1([0-9]{4}|[0-9]{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class Date:
+class Date(NamedTuple):
     """A date as written; None = the part is omitted."""
 
     year: int | None
@@ -152,15 +157,20 @@ def named_dates(text: str) -> Iterator[Date]:
             yield from _valid(parts.get("y"), _MONTHS[match["m"].lower()], parts.get("d"))
 
 
-def dates_of_long(text: str) -> Iterator[Date]:
-    """The same dates as `dates_in`, found faster in long text: months are looked for only where one may begin."""
-    if _YEAR_AND_MONTH.search(text):
-        yield from iso_dates(text)
+def dates_of_long(text: str, beginnings: Iterable[str] = BEGINNINGS) -> Iterator[Date]:
+    """The same dates as `dates_in`, found faster in long text: dates are looked for only where one may begin.
+
+    `beginnings` are those of the months that its tokens may name.
+    """
+    for match in _MONTH_OR_DAY.finditer(text):
+        iso = _ISO.match(text, match.start() - _YEAR_DIGITS) if match.start() >= _YEAR_DIGITS else None
+        if iso is not None:
+            yield from _valid(iso["y"], int(iso["m"]), iso["d"])
     lowered = text.lower()
     if len(lowered) != len(text):
         yield from named_dates(text)
         return
-    for beginning in _BEGINNINGS:
+    for beginning in beginnings:
         start = lowered.find(beginning)
         while start >= 0:
             if start == 0 or lowered[start - 1] not in _NO_EDGE:
@@ -186,10 +196,12 @@ def _date_around(text: str, start: int) -> Iterator[Date]:
 def _day_before(text: str, start: int) -> str | None:
     """The day of the month that is named before what begins there: `3 `, `3rd of `."""
     stop = _unspaced(text, start)
-    if stop == start:
+    if stop == start or not stop:
         return None
     if text[max(0, stop - 2) : stop].lower() == "of" and (earlier := _unspaced(text, stop - 2)) < stop - 2:
         stop = earlier
+    if text[stop - 1 : stop] not in _ENDS_OF_DAYS:
+        return None
     match = _DAY_BEFORE.search(text, max(0, stop - 4), stop)
     return None if match is None else match["d"]
 
@@ -204,9 +216,21 @@ def may_date(token: str) -> bool:
     """Whether a date may stand around a token (what has no white space in it); every date has such a token."""
     if _UNBROKEN.fullmatch(token) is None:
         return _MAY_DATE.search(token) is not None
-    if token[:3].lower() in _BEGINNINGS:
+    if token[:3].lower() in BEGINNINGS:
         return True
     return "-" in token and _YEAR_AND_MONTH.search(token) is not None
+
+
+def dated_among(tokens: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The tokens around which a date may stand, with the beginnings of months in each, which are all that a text names."""
+    together = " ".join(tokens).lower()
+    begun = [beginning for beginning in BEGINNINGS if beginning in together]
+    if begun or "-" in together:
+        for token in tokens:
+            low = token.lower()
+            here = tuple(beginning for beginning in begun if beginning in low)
+            if (here or "-" in low) and may_date(token):
+                yield token, here
 
 
 def clocks_in(text: str) -> Iterator[Clock]:

@@ -19,6 +19,8 @@ SHARED_WORDS: Final = 5
 """So many consecutive words in common make a text carry the labels of another."""
 _MOST_PEELED: Final = 4
 _LONGEST_PEELED: Final = 2_000
+LONGEST_NUMBER: Final = 40
+"""A number has so many digits before the point, and behind it, at most."""
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,40})(?:\.[0-9]{1,40})?", re.ASCII)
 _CURRENCY: Final = "$€£¥₹₽"
 LOOSE_WORD: Final = re.compile(r"\w+")

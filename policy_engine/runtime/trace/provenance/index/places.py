@@ -19,7 +19,7 @@ from policy_engine.runtime.trace.provenance.dates import DIGITS, date_value
 from policy_engine.runtime.trace.provenance.index.lexicon import GAP, Lexicon
 from policy_engine.runtime.trace.provenance.index.suspicion import Suspicions
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
-from policy_engine.runtime.trace.provenance.index.walk import Labels, Step, Walk
+from policy_engine.runtime.trace.provenance.index.walk import Labels, Walk
 from policy_engine.runtime.trace.provenance.leaves import MAX_SEEN_LEAVES, opened
 from policy_engine.runtime.trace.provenance.scan.said import exact, parts_of
 from policy_engine.runtime.trace.provenance.text import is_identifier
@@ -27,6 +27,7 @@ from policy_engine.runtime.trace.provenance.text import is_identifier
 Kind: TypeAlias = tuple[frozenset[str], frozenset[str], bool]
 """What labels tell leaves apart by: those put on, those cleared, and whether it is the user's own."""
 _VOUCHES_NOT: Final = -1
+_NUMBERS: Final = frozenset((int, float))
 
 
 class Leaves:
@@ -40,6 +41,12 @@ class Leaves:
         self.kind: list[int] = []
         self.since: list[int] = []
         self.more: dict[int, dict[int, int]] = {}
+
+    def begin(self, leaves: list[int], kinds: list[int], since: int) -> None:
+        """The first leaves of values that are numbered next."""
+        self.first += leaves
+        self.kind += kinds
+        self.since += [since] * len(leaves)
 
     def add(self, number: int, leaf: int, kind: int, since: int) -> bool:
         """One more leaf of a value; whether it is the first of a kind that vouches."""
@@ -82,74 +89,81 @@ class PlaceIndex:
         self._text_leaves = Leaves()
         self._value_leaves = Leaves()
         self._values: dict[Any, int] = {}
-        self._walk = Walk(self._visit)
-        self._containers: list[int] = []
-        self._steps: list[Step] = []
+        self._walk = Walk()
         self._entries: list[Entry] = []
         self._starts: list[int] = []
-        self._coming: list[Any] = []
-        self._coming_kinds: list[int] = []
-        self._labels: Labels | None = None
-        self._kind = _VOUCHES_NOT
-        self._source = ""
 
     # ------------------------------------------------------------------ noting
     def add(self, entry: Entry) -> None:
         """Note the leaves of a record; raises `EvaluationError` when there are too many."""
         record, walk = entry.record, self._walk
-        self._coming, self._coming_kinds = [], []
-        self._labels = None
-        first = len(self._steps)
+        first = len(walk.steps)
         if not isinstance(record, CallRecord):
-            self._source = "input" if record.own_words is None else "user"
+            source = "input" if record.own_words is None else "user"
             walk.through(record.fields.get("text"), "input.text", record.labels)
         elif record.outcome == "returned":
-            self._source = "result"
+            source = "result"
             walk.through(opened(record.result), "result", record.labels)
-        elif record.error:
-            self._source = "error"
-            walk.through(opened(record.error), "error", record.labels)
-        if len(self._steps) > MAX_SEEN_LEAVES:
+        else:
+            source = "error"
+            walk.through(opened(record.error) if record.error else None, "error", record.labels)
+        if len(walk.steps) > MAX_SEEN_LEAVES:
             raise EvaluationError("too_costly", f"the run holds more than {MAX_SEEN_LEAVES} values")
         self._entries.append(entry)
         self._starts.append(first)
-        self._note(first, entry.number)
-        self._coming, self._coming_kinds = [], []
+        if walk.values:
+            self._note(first, walk.values, self._kinds_of(walk.labels, source), entry.number)
+        walk.values, walk.labels = [], []
 
-    def _visit(self, value: Any, above: int, last: Step, labels: Labels) -> None:
-        if labels is not self._labels:
-            self._labels, self._kind = labels, self._kind_of(labels)
-        self._coming.append(value)
-        self._coming_kinds.append(self._kind)
-        self._containers.append(above)
-        self._steps.append(last)
-
-    def _note(self, first: int, now: int) -> None:
-        texts, values, coming = self.texts, self._values, self._coming
-        known = texts.known
-        before = len(texts.texts)
-        fresh = [text for text in dict.fromkeys([value for value in coming if isinstance(value, str)]) if text not in known]
+    def _note(self, first: int, coming: list[Any], kinds: list[int], now: int) -> None:
+        texts, values, known = self.texts, self._values, self.texts.known
+        before = coming_next = len(texts.texts)
+        fresh = [
+            text for text in dict.fromkeys([value for value in coming if isinstance(value, str)]) if text not in known
+        ]
         tokens = texts.add(fresh) if fresh else []
-        vouching: dict[int, list[int]] = {}
-        for leaf, value, kind in zip(count(first), coming, self._coming_kinds, strict=False):
-            if isinstance(value, str):
-                number = known[value]
-                if self._text_leaves.add(number, leaf, kind, now):
-                    vouching.setdefault(kind, []).append(number)
+        leaves: list[int] = []
+        their_kinds: list[int] = []
+        again: list[tuple[int, int, int]] = []
+        for leaf, value, kind in zip(count(first), coming, kinds, strict=False):
+            if not isinstance(value, str):
+                key = ("number", value) if type(value) in _NUMBERS else _key(value)
+                self._value_leaves.add(values.setdefault(key, len(values)), leaf, kind, now)
+            elif (number := known[value]) == coming_next:
+                coming_next += 1
+                leaves.append(leaf)
+                their_kinds.append(kind)
             else:
-                number = values.setdefault(_key(value), len(values))
-                self._value_leaves.add(number, leaf, kind, now)
+                again.append((number, leaf, kind))
+        self._text_leaves.begin(leaves, their_kinds, now)
+        vouching: dict[int, list[int]] = {}
+        for number, kind in enumerate(their_kinds, before):
+            if kind != _VOUCHES_NOT:
+                vouching.setdefault(kind, []).append(number)
+        for number, leaf, kind in again:
+            if self._text_leaves.add(number, leaf, kind, now):
+                vouching.setdefault(kind, []).append(number)
         for kind, numbers in vouching.items():
             marked = chain.from_iterable(map(texts.marked.__getitem__, numbers))
-            all_new = len(numbers) == len(fresh) and numbers[0] >= before
+            all_new = len(numbers) == len(fresh) and min(numbers) >= before
             its_tokens = tokens if all_new else chain.from_iterable((*texts.texts[one].split(), GAP) for one in numbers)
             self.suspicions.add(its_tokens, marked, kind, now)
 
-    def _kind_of(self, labels: Labels) -> int:
-        if self._source == "error":  # the words of failing tools vouch for nothing
+    def _kinds_of(self, labels: list[Labels], source: str) -> list[int]:
+        """The kinds of the leaves of one record, of which many have the very same labels."""
+        kinds: list[int] = []
+        last, kind = None, _VOUCHES_NOT
+        for one in labels:
+            if one is not last:
+                last, kind = one, self._kind_of(one, source)
+            kinds.append(kind)
+        return kinds
+
+    def _kind_of(self, labels: Labels, source: str) -> int:
+        if source == "error":  # the words of failing tools vouch for nothing
             return _VOUCHES_NOT
         on, off = labels
-        kind = on, off - on, self._source == "user"
+        kind = on, off - on, source == "user"
         number = self._kind_numbers.setdefault(kind, len(self.kinds))
         if number == len(self.kinds):
             self.kinds.append(kind)
@@ -194,7 +208,7 @@ class PlaceIndex:
     def origin(self, leaf: int, entry: Entry) -> dict[str, Any]:
         """The record that `origins` gives."""
         record = entry.record
-        path = self._walk.path(self._containers[leaf], self._steps[leaf])
+        path = self._walk.path(leaf)
         if isinstance(record, InputRecord):
             return {"source": "input" if record.own_words is None else "user", "tool": "", "path": path, "call": ""}
         source = "result" if record.outcome == "returned" else "error"

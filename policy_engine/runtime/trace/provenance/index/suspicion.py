@@ -62,20 +62,23 @@ class Suspicions:
             for form in alike[token]:
                 keep(form, number)
         words = list(chain.from_iterable(map(self._lexicon.loose.__getitem__, tokens)))
-        self._add_runs(words, (kind, number))
+        within = bytearray(len(words))  # where a row of five begins that no break crosses
         start = 0
         for end in compress(count(), map(not_, words)):
-            if 0 < end - start < SHARED_WORDS:
+            size = end - start
+            if size >= SHARED_WORDS:
+                within[start : end - SHARED_WORDS + 1] = b"\1" * (size - SHARED_WORDS + 1)
+            elif size:
                 self._short[kind].setdefault(tuple(words[start:end]), number)
                 self._short_heads[kind].add(words[start])
             start = end + 1
+        rows = zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)
+        self._add_runs(map(hash, compress(rows, within)), len(words), (kind, number))
 
-    def _add_runs(self, words: list[str], came: tuple[int, int]) -> None:
-        # A break is false, so that no row crosses it.
-        rows = map(hash, filter(all, zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)))
+    def _add_runs(self, rows: Iterable[int], most: int, came: tuple[int, int]) -> None:
         held = self._runs
         again: Iterable[tuple[int, tuple[int, int]]]
-        if len(held) > len(words):
+        if len(held) > most:
             runs = list(rows)
             before = list(map(held.setdefault, runs, repeat(came)))
             again = compress(zip(runs, before, strict=True), map(is_not, before, repeat(came)))

@@ -7,21 +7,26 @@ compared word for word. What stands behind a frequent word is sorted when somebo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import chain
+from functools import partial
+from itertools import chain, count
 from operator import contains
 from typing import Final, TypeAlias, TypeVar
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.runtime.trace.provenance.dates import DIGITS, Date, dates_of_long
-from policy_engine.runtime.trace.provenance.index.lexicon import BREAK, END, GAP, Lexicon
+from policy_engine.runtime.trace.provenance.index.apart import END
+from policy_engine.runtime.trace.provenance.index.lexicon import BREAK, GAP, Lexicon
 
 MAX_INDEXED_CHARS: Final = 16_000_000
 """Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
 _FEW: Final = 32
 """The places of a word that are gone through; of more, those with a certain neighbour are kept."""
 _BEGINNING: Final = 8
+_exhausted: Final[Callable[[Iterable[object]], object]] = partial(deque, maxlen=0)
+"""Goes through an iterable for what it does."""
 _Key = TypeVar("_Key", bound=Hashable)
 
 Numbers: TypeAlias = int | list[int]
@@ -42,7 +47,7 @@ class TextIndex:
         self._days: dict[Date, Numbers] = {}
         self._stream: list[str] = []
         self._ends: list[int] = []
-        self._places: dict[str, list[int]] = {BREAK: self._ends}
+        self._places: defaultdict[str, list[int]] = defaultdict(list, {BREAK: self._ends})
         self._behind: dict[str, tuple[list[int], dict[str, list[int]]]] = {}
 
     # ------------------------------------------------------------------ noting
@@ -59,32 +64,35 @@ class TextIndex:
         for its in apart:
             tokens += its
             tokens.append(GAP)
-        lexicon, start, places = self._lexicon, len(self._stream), self._places
+        lexicon = self._lexicon
+        lexicon.learn(tokens)
         words = list(chain.from_iterable(map(lexicon.words.__getitem__, tokens)))
-        for place, word in enumerate(words, start):
-            if word in places:
-                places[word].append(place)
-            else:
-                places[word] = [place]
+        _exhausted(map(list.append, map(self._places.__getitem__, words), count(len(self._stream))))
         self._stream += words
-        dated = not lexicon.dated.isdisjoint(tokens)
-        for text, its in zip(texts, apart, strict=True):
-            self._note_tokens(text, its, dated)
+        self._note_tokens(apart)
+        if not lexicon.dated.keys().isdisjoint(tokens):
+            for number, text, its in zip(count(len(self.texts)), texts, apart, strict=False):
+                self._note_days(number, text, its)
+        self.known.update(zip(texts, count(len(self.texts)), strict=False))
+        self.texts += texts
         return tokens
 
-    def _note_tokens(self, text: str, tokens: list[str], dated: bool) -> None:
-        number = len(self.texts)
-        marked = self._lexicon.alike.keys() & tokens
-        for token in marked:
-            if (before := self._tokens.setdefault(token, number)) is not number:
-                note(self._tokens, token, before, number)
-        if dated and not self._lexicon.dated.isdisjoint(tokens):
-            for day in set(dates_of_long(text)):
+    def _note_tokens(self, apart: list[list[str]]) -> None:
+        postings, holds = self._tokens, self._lexicon.alike.__contains__
+        for number, its in enumerate(apart, len(self.texts)):
+            marked = list(filter(holds, its))
+            for token in marked:
+                if (before := postings.setdefault(token, number)) is not number:
+                    note(postings, token, before, number)
+            self.marked.append(marked or ())
+
+    def _note_days(self, number: int, text: str, tokens: list[str]) -> None:
+        around = self._lexicon.dated.keys() & tokens
+        if around:
+            begun = set(chain.from_iterable(map(self._lexicon.dated.__getitem__, around)))
+            for day in set(dates_of_long(text, begun)):
                 if (before := self._days.setdefault(day, number)) is not number:
                     note(self._days, day, before, number)
-        self.marked.append(marked or ())
-        self.texts.append(text)
-        self.known[text] = number
 
     # ------------------------------------------------------------------ looking up: exact
     def is_token(self, value: str) -> bool:

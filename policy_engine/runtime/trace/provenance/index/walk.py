@@ -7,7 +7,7 @@ somebody asks for it. Called by `places`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 from policy_engine.runtime.trace.provenance.leaves import LabelAt, covers, step
@@ -15,50 +15,62 @@ from policy_engine.runtime.trace.provenance.leaves import LabelAt, covers, step
 Step: TypeAlias = str | int
 Labels: TypeAlias = tuple[frozenset[str], frozenset[str]]
 """Labels put on, labels taken off."""
-Visit: TypeAlias = Callable[[Any, int, Step, Labels], None]
-"""Told of a leaf: its value, the number of the container, the step from there, and its labels."""
 ROOT: Final = -1
 _NONE: Final[Labels] = (frozenset(), frozenset())
 _INNER_EDGE: Final = re.compile(r"[.\[]")
 
 
 class Walk:
-    """Goes through records one after another and tells `visit` of each leaf. Remembers the containers of all."""
+    """Goes through records one after another. Remembers the containers and the steps of all leaves, in order.
 
-    def __init__(self, visit: Visit) -> None:
-        self._visit = visit
+    `values` and `labels` are those of the leaves of the last record.
+    """
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.labels: list[Labels] = []
+        self.containers: list[int] = []
+        self.steps: list[Step] = []
         self._above: list[int] = []
-        self._steps: list[Step] = []
+        self._last: list[Step] = []
         self._paths: dict[int, str] = {}
         self._fields: set[str] = set()
 
     def through(self, value: Any, root: str, marks: Sequence[LabelAt]) -> None:
         """Every leaf of the value that stands at the path `root`, in order."""
+        self.values, self.labels = [], []
         everywhere = [mark for mark in marks if covers(mark.path, root)]
         labels = _with(_NONE, everywhere)
         if len(everywhere) < len(marks):
             _MarkedWalk(self, marks).through(value, ROOT, root, root, root, labels)
         elif isinstance(value, (dict, list)):
-            self._inside(value, self.container(ROOT, root), labels)
+            self._inside(value, self.container(ROOT, root))
+            self.labels = [labels] * len(self.values)
         elif value is not None:
-            self._visit(value, ROOT, root, labels)
+            self.visit(value, ROOT, root, labels)
 
-    def _inside(self, value: dict[Any, Any] | list[Any], here: int, labels: Labels) -> None:
-        visit, fields = self._visit, self._fields
+    def _inside(self, value: dict[Any, Any] | list[Any], here: int) -> None:
+        values, containers, steps, fields = self.values, self.containers, self.steps, self._fields
         if isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, (dict, list)):
-                    self._inside(item, self.container(here, index), labels)
+                    self._inside(item, self.container(here, index))
                 elif item is not None:
-                    visit(item, here, index, labels)
+                    values.append(item)
+                    containers.append(here)
+                    steps.append(index)
             return
         for key, item in value.items():
             if key not in fields and self.is_data(key):
-                visit(key, here, key, labels)
+                values.append(key)
+                containers.append(here)
+                steps.append(key)
             if isinstance(item, (dict, list)):
-                self._inside(item, self.container(here, str(key)), labels)
+                self._inside(item, self.container(here, str(key)))
             elif item is not None:
-                visit(item, here, str(key), labels)
+                values.append(item)
+                containers.append(here)
+                steps.append(str(key))
 
     def is_data(self, key: Any) -> bool:
         """Whether a key is itself data; the names of fields are remembered."""
@@ -70,23 +82,29 @@ class Walk:
         return data
 
     def visit(self, value: Any, above: int, last: Step, labels: Labels) -> None:
-        """Tell of a leaf."""
-        self._visit(value, above, last, labels)
+        """Note a leaf."""
+        self.values.append(value)
+        self.labels.append(labels)
+        self.containers.append(above)
+        self.steps.append(last)
 
     def container(self, above: int, last: Step) -> int:
         """The number of a new list or map."""
         self._above.append(above)
-        self._steps.append(last)
+        self._last.append(last)
         return len(self._above) - 1
 
-    def path(self, above: int, last: Step) -> str:
-        """How the path of what stands there is written."""
+    def path(self, leaf: int) -> str:
+        """How the path of a leaf is written."""
+        return self._written(self.containers[leaf], self.steps[leaf])
+
+    def _written(self, above: int, last: Step) -> str:
         if above in self._paths:
             around = self._paths[above]
         elif above == ROOT:
             return str(last)
         else:
-            around = self._paths[above] = self.path(self._above[above], self._steps[above])
+            around = self._paths[above] = self._written(self._above[above], self._last[above])
         return f"{around}[{last}]" if isinstance(last, int) else around + step(last)[0]
 
 

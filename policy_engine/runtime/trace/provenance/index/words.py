@@ -16,7 +16,8 @@ from policy_engine.base.values import Optional, Timestamp
 from policy_engine.runtime.trace.calls import CallRecord, InputRecord
 from policy_engine.runtime.trace.log import Entry, Log
 from policy_engine.runtime.trace.provenance.dates import DIGITS, Clock, Date, date_value, is_ambiguous
-from policy_engine.runtime.trace.provenance.index.lexicon import END, Lexicon
+from policy_engine.runtime.trace.provenance.index.apart import END
+from policy_engine.runtime.trace.provenance.index.lexicon import Lexicon
 from policy_engine.runtime.trace.provenance.index.places import PlaceIndex
 from policy_engine.runtime.trace.provenance.index.suspicion import Suspect
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
