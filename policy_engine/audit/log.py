@@ -28,6 +28,7 @@ ABOUT: Final = ""
 """The name under which the `about` of a policy is kept among its sources: no file has it."""
 _NEVER_SHOWN: Final[Mapping[str, frozenset[str]]] = {"result": frozenset(("result",)), "asked": frozenset(("asked",))}
 _NOTHING: Final[frozenset[str]] = frozenset()
+_NO_PAYLOADS: Final[dict[str, Any]] = {}
 
 
 class AuditError(Exception):
@@ -83,38 +84,28 @@ class Audit:
     def append(self, record: Record) -> str:
         """Keep a record; its digest. Raises `AuditError`."""
         kind, at, run, call, body, payloads = record
-        said: dict[str, Any] = {}
-        payload: bytes | None = None
-        if payloads:
-            said, payload = beside.kept(payloads, self._payloads, _withheld(kind, body, payloads))
+        said, payload = (
+            beside.kept(payloads, self._payloads, _withheld(kind, body, payloads)) if payloads else (_NO_PAYLOADS, None)
+        )
         data = canonical({
             "at": at, "body": body if type(body) is dict else dict(body), "call": call, "kind": kind, "payloads": said,
             "run": run,
         })  # fmt: skip
         content = sha256(data).digest()
-        if not self._queue and self._writing.acquire(blocking=False):  # nobody waits: it is written alone
-            try:
-                digest = self._next(run, at, data, payload, content)
-            finally:
-                self._writing.release()
-            if digest is not None:
-                return digest
-        return self._together(_Waiting(run, at, data, payload, content))
-
-    def _next(self, run: str, at: int, data: bytes, payload: bytes | None, content: bytes) -> str | None:
-        """The digest of a record that follows the one this log wrote last. None = not kept: something else is due first."""
-        before, sequence = self._digest, self._number + 1
-        if not before or (self._signer is not None and sequence % self._every == 0):
-            return None
-        digest = link(before, sequence, content)
+        if self._queue or not self._writing.acquire(blocking=False):  # others wait
+            return self._together(_Waiting(run, at, data, payload, content))
         try:
-            kept = self.ledger.follow(Row(sequence, digest, run, at, data, payload))
+            before, sequence = self._digest, self._number + 1
+            if before and (self._signer is None or sequence % self._every):  # nothing else is due: it follows at once
+                digest = link(before, sequence, content)
+                if self.ledger.follow((sequence, digest, run, at, data, payload)) is True:
+                    self._number, self._digest = sequence, digest
+                    return digest
         except Exception as fault:
             raise AuditError(f"the record was not kept: {fault}") from fault
-        if kept is not True:
-            return None
-        self._number, self._digest = sequence, digest
-        return digest
+        finally:
+            self._writing.release()
+        return self._together(_Waiting(run, at, data, payload, content))
 
     def _together(self, mine: _Waiting) -> str:
         """Written with all that wait, by whoever is next."""

@@ -53,6 +53,8 @@ def masked(value: Any) -> tuple[Any, list[str]]:
 def doubtful(value: Any) -> bool:
     """Whether something in the data may be a secret: False for nearly everything, at half the cost of masking it."""
     kind = type(value)
+    if kind not in _TEXTS_INSIDE:
+        return False
     if kind is str:
         if len(value) < SHORTEST_SECRET or (len(value) < SHORTEST_WORD and value.isalnum()):
             return False
@@ -65,9 +67,7 @@ def doubtful(value: Any) -> bool:
             if kind in _TEXTS_INSIDE and not (kind is str and len(item) < SHORTEST_SECRET) and doubtful(item):
                 return True
         return False
-    if kind is list or kind is tuple:
-        return any(map(doubtful, value))
-    return False
+    return any(map(doubtful, value))
 
 
 @lru_cache(maxsize=4096)

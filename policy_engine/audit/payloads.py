@@ -63,14 +63,14 @@ def kept(
     not be kept, unless all are kept whole."""
     said: dict[str, Any] = {}
     beside: list[bytes] = []
-    masking = keeping == "masked"
+    salts, masking = SALTS.ready, keeping == "masked"
     for name, value in payloads.items():
         try:
-            salt = SALTS.ready.pop()
+            salt = salts.pop()
         except IndexError:
             salt = SALTS.more()
         data, raw = encoded(value)
-        if keeping == "digests" or (masking and name in withheld):
+        if keeping == "digests" or (withheld and masking and name in withheld):
             said[name] = [commitment(salt, raw), "digest", sha256(salt).hexdigest()]
             beside.append(b'%b"%b"]' % (_named(name), salt))
             continue

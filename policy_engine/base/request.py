@@ -30,6 +30,19 @@ class Principal:
     __hash__ = None  # type: ignore[assignment]
 
 
+class RunPrincipal(Principal):
+    """The principal of a run: who it was when the run began, whatever the host does to it afterwards.
+
+    `known` is what a policy made of it, with the policy's mark, so that it is checked once a run.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        super().__init__(**fields)
+        self.known: tuple[object, dict[str, Any]] | None = None
+
+
 class Agent(Principal):
     """The agent that asks: `Agent(id="support-bot", model="…", prompt_version="7")`."""
 

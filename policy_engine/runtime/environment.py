@@ -22,7 +22,7 @@ class DecisionEnvironment:
     A name that was not given raises `EvaluationError("not_available")` when a condition reads it, so that it falls to
     the safe side of its rule. `now` is read from the clock once, and only when somebody asks for it; `run_view` is the
     snapshot of the run that this decision is about, `recordings` what functions that are not pure answered in it,
-    `folds` what the policy asks of history. Once `subject` is set, what the host left empty in it is made when read.
+    `folds` what the policy asks of history. Once `subject` is set, what the host left empty in it, or an agent that is a mere name, is made when read.
     """
 
     __slots__ = (
@@ -68,9 +68,9 @@ class DecisionEnvironment:
             return self._run.value["input"]
         subject = self.subject
         if subject is not None and name in ("agent", "context"):
-            nothing: dict[str, Any] = {}
-            setattr(self, name, nothing)
-            return nothing
+            made = {"id": subject.agent} if name == "agent" and subject.agent is not None else {}
+            setattr(self, name, made)
+            return made
         if isinstance(subject, Request) and name == "tool":
             self.tool = {"name": subject.tool, "annotations": {}, "digest": subject.digest}
             return self.tool

@@ -11,7 +11,7 @@ from typing import Any
 
 from policy_engine.base.errors import MisfitError
 from policy_engine.base.lazily import Lazily
-from policy_engine.base.request import Event, Principal, Request
+from policy_engine.base.request import Event, Principal, Request, RunPrincipal
 from policy_engine.base.values import Timestamp, inward, timestamp_of
 from policy_engine.runtime.environment import DecisionEnvironment
 from policy_engine.runtime.trace.folding.state import FoldProgram
@@ -59,6 +59,11 @@ class Intake:
 
     def record(self, subject: str, given: Any) -> dict[str, Any]:
         """Principal, agent, context or approver, checked against every record the layers declare; raises `MisfitError`."""
+        if type(given) is RunPrincipal and subject == "principal":
+            known = given.known
+            if known is None or known[0] is not self._records:
+                known = given.known = (self._records, self.record(subject, given.fields))
+            return known[1]
         if type(given) is Principal:
             given = given.fields
         if type(given) is dict and subject in self._only:
@@ -91,7 +96,7 @@ class Intake:
         environment = DecisionEnvironment(self._clock, run_view, self._recordings, self._folds)
         environment.subject = subject
         agent, context = subject.agent, subject.context
-        if agent is not None or self._asks_agent:
+        if self._asks_agent or (agent is not None and type(agent) is not str):
             environment.agent = self.record("agent", agent)
         if context or type(context) is not dict or self._asks_context:
             environment.context = self.record("context", context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from policy_engine.base.decision import Decision, Reserve, RuleError
 from policy_engine.base.records import Cause
@@ -14,6 +14,8 @@ from policy_engine.runtime.mediation.effects import Attempted
 from policy_engine.runtime.mediation.runs import KnownCall, MediatedRun
 from policy_engine.runtime.mediation.world import Mode, World
 from policy_engine.runtime.ports.telemetry import Span
+
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 class Refused(Exception):
@@ -36,45 +38,14 @@ class Waiting(Exception):
 
 
 class Call:
-    """`name` is one that no other call has; `args` are as the agent sent them. The rest is filled in by the stages.
+    """`name` is one that no other call has; `args` are as the agent sent them. The rest is filled in by the stages."""
 
-    What a stage may fill in has its default on the class: making a call sets only what is known of it.
-    """
-
-    identity: KnownCall | None = None
-    decision: Decision | None = None
-    decided: Decision
-    """The same, for stages after `decide`."""
-    digest: str = ""
-    """Of tool and arguments, with the run's salt."""
-    seen: int = 0
-    entry: int = 0
-    state: str = ""
-    answers: tuple[Approval, ...] = ()
-    reserves: Sequence[Reserve] = ()
-    counters: Sequence[str] = ()
-    beyond: frozenset[int] = frozenset()
-    held: bool = False
-    breakers: tuple[str, ...] = ()
-    cause: Cause = "policy"
-    """Who made the decision."""
-    limits: tuple[tuple[Any, ...], ...] = ()
-    attempted: Attempted | None = None
-    tries: int = 0
-    outcome: Outcome | None = None
-    """What came of the last attempt, as data."""
-    attempt: int = 0
-    """How often the result was sent back, as the output's decision was told."""
-    checked: tuple[Approval, ...] = ()
-    """Answers about the result."""
-    output: Decision | None = None
-    noted: bool = False
-    """Whether its outcome is noted in the run, and not recorded yet."""
-    ended: bool = False
-    """Whether its outcome was recorded."""
-    record: str = ""
-    """Digest of the decision record, once it is kept."""
-    span: Span | None = None
+    __slots__ = (
+        "answers", "attempt", "attempted", "beyond", "breakers", "cause", "checked", "counters", "decided", "decision",
+        "digest", "ended", "enforced", "entry", "execute", "given", "held", "identity", "limits", "mode", "name", "named",
+        "noted", "outcome", "output", "policy", "record", "request", "reserves", "run", "seen", "span", "state", "to_data",
+        "took", "tries", "world",
+    )  # fmt: skip
 
     def __init__(
         self, world: World, run: MediatedRun, policy: Policy, mode: Mode, request: Request, name: str,
@@ -98,6 +69,40 @@ class Call:
         self.to_data = to_data
         self.given = given
         self.took: dict[str, int] = {}
+        self.span: Span | None = None
+        self.identity: KnownCall | None = None
+        self.digest = ""
+        """Of tool and arguments, with the run's salt."""
+        # deciding
+        self.decision: Decision | None = None
+        self.decided: Decision
+        """The same, for stages after `decide`."""
+        self.cause: Cause = "policy"
+        """Who made the decision."""
+        self.seen = self.entry = 0
+        self.state = ""
+        self.answers: tuple[Approval, ...] = ()
+        self.record = ""
+        """Digest of the decision record, once it is kept."""
+        # limits and breakers
+        self.reserves: Sequence[Reserve] = ()
+        self.counters: Sequence[str] = ()
+        self.beyond: frozenset[int] = _NONE
+        self.held = False
+        self.breakers: tuple[str, ...] = ()
+        self.limits: tuple[tuple[Any, ...], ...] = ()
+        # what came of it
+        self.attempted: Attempted | None = None
+        self.tries = 0
+        self.outcome: Outcome | None = None
+        """What came of the last attempt, as data."""
+        self.attempt = 0
+        """How often the result was sent back, as the output's decision was told."""
+        self.checked: tuple[Approval, ...] = ()
+        """Answers about the result."""
+        self.output: Decision | None = None
+        self.noted = self.ended = False
+        """Whether its outcome is noted in the run, and not recorded yet; whether it was recorded."""
 
     def spent(self, stage: str, begun: int) -> None:
         """A stage is done that began then (monotonic, nanoseconds)."""
@@ -107,7 +112,6 @@ class Call:
         """This is what is decided from now on, and who decided it."""
         self.decision = self.decided = decision
         self.cause = cause
-
 
 
 def refusal(policy: Policy, tool: str, kind: Any, said: str, told: str, args: Mapping[str, Any] | None = None) -> Decision:

@@ -9,7 +9,7 @@ from itertools import count
 from threading import Lock
 from typing import Any, Literal as OneOf
 
-from policy_engine.base.request import Agent, Principal
+from policy_engine.base.request import Agent, Principal, RunPrincipal
 from policy_engine.runtime.mediation.world import World
 from policy_engine.runtime.ports.telemetry import Span
 from policy_engine.runtime.trace.run import Run
@@ -85,6 +85,9 @@ class MediatedRun:
     _happened: Any = field(default_factory=sha256, init=False)
 
     def __post_init__(self) -> None:
+        if type(self.principal) is Principal or type(self.principal) is dict:
+            fields = self.principal.fields if isinstance(self.principal, Principal) else self.principal
+            self.principal = RunPrincipal(fields) if all(type(name) is str for name in fields) else self.principal
         self.prefix = f"{self.id.replace('%', '%25').replace('/', '%2F')}/"
 
     def note(self, what: bytes) -> None:

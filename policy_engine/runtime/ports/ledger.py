@@ -6,9 +6,13 @@ One ledger holds one log. Rows are numbered from 1 without gaps and never change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal as OneOf, NamedTuple, Protocol
+from typing import Literal as OneOf, NamedTuple, Protocol, TypeAlias
 
 Durability = OneOf["memory", "process", "fsync"]
+
+
+Parts: TypeAlias = tuple[int, str, str, int, bytes, bytes | None]
+"""A row by position, for code that makes some on every call."""
 
 
 class Row(NamedTuple):
@@ -61,7 +65,7 @@ class Ledger(Protocol):
         """
         ...
 
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         """Keep a row right behind the last one. False, and nothing kept, where its number does not follow: another process has
         written, and `append` tells what. Raises, and keeps nothing, where that fails."""
         ...

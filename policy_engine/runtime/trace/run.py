@@ -93,20 +93,19 @@ class Run:
             decision, output = None, decision
         if output is None and self._judge is not None and outcome.status == "returned":
             output = self._judge(self, request, outcome, decision)
-        returned = outcome.status == "returned"
-        result, labels = self._seen(outcome, output) if returned else (None, ())
+        result, labels = self._seen(outcome, output) if outcome.status == "returned" else (None, ())
         args = None if decision is None else decision.engine_args
+        if args is None:
+            args = _executed_args(request, output)
         at = request.at if outcome.at is None else outcome.at
-        entry = self._put(
-            request.tool,
-            _executed_args(request, output) if args is None else args,
-            outcome.status,
-            at if type(at) is Timestamp else self._moment(at),
-            result,
-            outcome.error,
-            labels,
-            request.id,
-        )
+        return self.attempt(request, args, outcome.status, self._moment(at), result, outcome.error, labels)
+
+    def attempt(
+        self, request: Request, args: Mapping[str, Any], outcome: CallOutcome, at: Timestamp, result: Any = None,
+        error: str | None = None, labels: tuple[LabelAt, ...] = (),
+    ) -> int:  # fmt: skip
+        """As `record`, for who has it all in the engine's own terms already; the number of the entry."""
+        entry = self._put(request.tool, args, outcome, at, result, error, labels, request.id)
         if self._histories is not None and isinstance(entry.record, CallRecord):
             self._histories.record(self._name, entry.place, request, entry.record)
         return entry.number

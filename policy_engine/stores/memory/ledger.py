@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Any
 
-from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Row
+from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Parts, Row
 from policy_engine.stores.errors import StoreError
 
 
@@ -39,14 +39,13 @@ class MemoryLedger:
             self._policies.update(batch.policies)
             self._rows.extend(map(_packed, batch.rows))
 
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         """Keep a row behind the last one, if that is where it belongs."""
-        sequence, digest, run, at, data, payload = row
         with self._lock:
-            if sequence != len(self._rows) + 1:
+            if row[0] != len(self._rows) + 1:
                 return False
-            self._rows.append((sequence, digest, run, at, memoryview(data).tobytes(), payload))
-            return True
+            self._rows.append(_packed(row))
+        return True
 
     def head(self) -> Head:
         """The last row."""
@@ -72,6 +71,6 @@ class MemoryLedger:
         """Nothing is open."""
 
 
-def _packed(row: Row) -> tuple[Any, ...]:
+def _packed(row: Parts) -> tuple[Any, ...]:
     """The row with bytes of its own: what JSON was just written into has room for several times as much."""
-    return (*row[:4], memoryview(row.data).tobytes(), row.payload)
+    return (*row[:4], memoryview(row[4]).tobytes(), row[5])

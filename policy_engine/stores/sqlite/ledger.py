@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Row
+from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Parts, Row
 from policy_engine.stores.errors import StoreError
 from policy_engine.stores.sqlite.database import Database
 
@@ -71,7 +71,7 @@ class SqliteLedger:
         if batch.erased:
             self._let_go()
 
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         """Keep a row in one statement: where another process has written since, it has taken the number."""
         if row[0] != self._last + 1:
             return False

@@ -13,7 +13,7 @@ from policy_engine.audit.chain import content_of, genesis, link
 from policy_engine.audit.log import Audit, AuditError
 from policy_engine.audit.payloads import Keeping
 from policy_engine.runtime.ports.audit import Record
-from policy_engine.runtime.ports.ledger import Batch, Head, Row
+from policy_engine.runtime.ports.ledger import Batch, Head, Parts
 from policy_engine.stores.errors import StoreError
 from policy_engine.stores.memory.ledger import MemoryLedger
 
@@ -109,7 +109,7 @@ class Broken(MemoryLedger):
             raise StoreError("disk full")
         super().append(build)
 
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         self.calls += 1
         if self.calls in self.numbers:
             raise StoreError("disk full")
@@ -134,7 +134,7 @@ class Slow(Broken):
         time.sleep(0.02)
         super().append(build)
 
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         time.sleep(0.02)
         return super().follow(row)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policy_engine.base.request import Outcome
+from policy_engine.base.values import Timestamp
 from policy_engine.runtime.mediation.call import Call, Refused, refusal
 from policy_engine.runtime.mediation.digests import moment
 
@@ -42,6 +43,9 @@ def decide(call: Call) -> None:
 
 def note(call: Call, status: Any, decision: Any = None) -> None:
     """Put what the call has come to into the run. Under its lock."""
-    run = call.run
-    call.entry = run.history.record(call.request, _NOTED[status], decision=decision)
+    run, request, args = call.run, call.request, None if decision is None else decision.engine_args
+    if args is None or type(request.at) is not Timestamp:
+        call.entry = run.history.record(request, _NOTED[status], decision=decision)
+    else:
+        call.entry = run.history.attempt(request, args, status, request.at)
     run.note(f"{call.digest}{status}".encode())
