@@ -118,7 +118,6 @@ class Approval:
 
 
 _RequestDraft: Final = draft_of(Request)
-_OutcomeDraft: Final = draft_of(Outcome)
 
 
 def request_of(
@@ -138,17 +137,4 @@ def request_of(
     made.annotations = annotations
     made.digest = digest
     made.__class__ = Request
-    return made  # type: ignore[no-any-return]
-
-
-def returned(result: Any, duration: timedelta, cost: float) -> Outcome:
-    """The outcome of a call that returned: what `Outcome(result=…)` makes, at a tenth of its cost. For the engine's own use."""
-    made = _OutcomeDraft()
-    made.status = "returned"
-    made.result = result
-    made.error = None
-    made.duration = duration
-    made.cost = cost
-    made.at = None
-    made.__class__ = Outcome
     return made  # type: ignore[no-any-return]

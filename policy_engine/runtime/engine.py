@@ -137,7 +137,7 @@ class Policy:
         """
         try:
             if decision is not None and decision.engine_args is not None:
-                passed = passed_at_once(self._core, request.tool, outcome, decision)
+                passed = passed_at_once(self._core, decision, outcome.result) if decision.tool == request.tool else None
                 if passed is not None:
                     return passed
                 request = replace(request, args=decision.engine_args)
@@ -146,6 +146,13 @@ class Policy:
             return _recorded(decide_result(core, request, outcome, view, unused, attempt), recordings)
         except Exception as fault:
             return self._fault("withhold", "result", str(getattr(request, "tool", "?")), fault)
+
+    def passed(self, decision: Decision, result: Any) -> Decision | None:
+        """As `decide_result`, for the result of a call decided so where no rule looks at it; None = ask `decide_result`."""
+        try:
+            return passed_at_once(self._core, decision, result)
+        except Exception:
+            return None
 
     def decide_event(
         self,

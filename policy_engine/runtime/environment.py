@@ -22,7 +22,8 @@ class DecisionEnvironment:
     A name that was not given raises `EvaluationError("not_available")` when a condition reads it, so that it falls to
     the safe side of its rule. `now` is read from the clock once, and only when somebody asks for it; `run_view` is the
     snapshot of the run that this decision is about, `recordings` what functions that are not pure answered in it,
-    `folds` what the policy asks of history. Once `subject` is set, what the host left empty in it, or an agent that is a mere name, is made when read.
+    `folds` what the policy asks of history. Once `subject` is set, what the host left empty in it is made when read, and so
+    is the record of an agent that is a mere name.
     """
 
     __slots__ = (

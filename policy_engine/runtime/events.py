@@ -21,6 +21,7 @@ from policy_engine.runtime.intake import plain
 from policy_engine.runtime.outputs import Output
 from policy_engine.runtime.rewriting import RewriteFailed, rewrite
 from policy_engine.semantics.artifact import CompiledRule
+from policy_engine.semantics.schema.normalise import normalise_any
 
 
 def decide_result(
@@ -44,21 +45,19 @@ def decide_result(
     return Output(core, ready.result, "result", value, scene, desk, attempt).decide("result", request.tool)
 
 
-_PASSED: Final = FixedDetails("passed", "pass")
+PASSED: Final = FixedDetails("passed", "pass")
 
 
-def passed_at_once(core: Core, tool: str, outcome: Outcome, decision: Decision) -> Decision | None:
+def passed_at_once(core: Core, decision: Decision, result: Any) -> Decision | None:
     """The result phase of a decided call whose tool has no rules there; None = it takes the long way."""
+    tool, args = decision.tool, decision.engine_args
     try:
-        ready = core.tools[tool]
-        if ready.result.evaluate is not None or decision.engine_args is None:
+        if args is None or core.tools[tool].result.evaluate is not None:
             return None
-        value = plain(outcome.result, "result")
+        value = normalise_any(result)
     except (MisfitError, KeyError):
         return None
-    return decision_of(
-        "pass", "result", tool, decision.engine_args, (), _PASSED, core.policy.digest, result=value
-    )
+    return decision_of("pass", "result", tool, args, (), PASSED, core.digest, (), (), None, value)
 
 
 def _unfit_output(core: Core, phase: Any, name: str, fault: MisfitError) -> Decision:

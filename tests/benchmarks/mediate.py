@@ -178,7 +178,7 @@ def _mark(fine: bool) -> str:
 @contextmanager
 def watched(spent: dict[str, list[int]]) -> Iterator[None]:
     """Stages that tell what they take, the time that the tool has left out."""
-    before, after = pipeline.BEFORE, pipeline.AFTER
+    free, stages = pipeline.FREE, pipeline.STAGES
 
     def wrapped(stage: Any) -> Any:
         times = spent.setdefault(stage.__name__, [])
@@ -191,11 +191,11 @@ def watched(spent: dict[str, list[int]]) -> Iterator[None]:
 
         return watching
 
-    pipeline.BEFORE, pipeline.AFTER = tuple(map(wrapped, before)), tuple(map(wrapped, after))  # type: ignore[misc]
+    pipeline.FREE, pipeline.STAGES = tuple(map(wrapped, free)), tuple(map(wrapped, stages))  # type: ignore[misc]
     try:
         yield
     finally:
-        pipeline.BEFORE, pipeline.AFTER = before, after  # type: ignore[misc]
+        pipeline.FREE, pipeline.STAGES = free, stages  # type: ignore[misc]
 
 
 def _flowing(flow: Any, times: list[int]) -> Iterator[Any]:
@@ -218,7 +218,7 @@ def shares(store: str, count: int) -> None:
     spent: dict[str, list[int]] = {}
     with watched(spent):
         loop(count, time.perf_counter_ns)
-    medians = {name: statistics.median(times) / 1_000 for name, times in spent.items()}
+    medians = {name: statistics.median(times) / 1_000 for name, times in spent.items() if times}
     medians["the rest"] = max(0.0, total - sum(medians.values()))
     print(f"stages, {store.partition(':')[0]}")
     for name, micros in medians.items():

@@ -40,6 +40,7 @@ class Bounds:
         self._begin = begin
         self._view = view
         self._fault = fault
+        self._free: dict[str, bool] = {}
         self._breakers: dict[str, tuple[tuple[str, CompiledBreaker], ...]] = {}
         """Of known tools."""
         self._repeatable: dict[str, bool] = {}
@@ -55,6 +56,16 @@ class Bounds:
             found = () if ready is None or not ready.errors.section.rules else breakers_of(ready)
             if ready is not None:
                 self._breakers[tool] = found
+        return found
+
+    def free(self, tool: str) -> bool:
+        """Whether no rule of the tool limits its calls, or speaks of their failures."""
+        found = self._free.get(tool)
+        if found is None:
+            ready = self._core.tools.get(tool)
+            found = ready is None or not (ready.limits.section.rules or ready.errors.section.rules)
+            if ready is not None:
+                self._free[tool] = found
         return found
 
     def has_error_rules(self, tool: str) -> bool:

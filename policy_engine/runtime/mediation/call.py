@@ -16,6 +16,8 @@ from policy_engine.runtime.mediation.world import Mode, World
 from policy_engine.runtime.ports.telemetry import Span
 
 _NONE: Final[frozenset[int]] = frozenset()
+UNREAD: Final = object()
+"""In place of a result that was not made plain data yet."""
 
 
 class Refused(Exception):
@@ -41,7 +43,7 @@ class Call:
     """`name` is one that no other call has; `args` are as the agent sent them. The rest is filled in by the stages."""
 
     __slots__ = (
-        "answers", "attempt", "attempted", "beyond", "breakers", "cause", "checked", "counters", "decided", "decision",
+        "answers", "attempt", "attempted", "beyond", "breakers", "cause", "checked", "counters", "data", "decided", "decision",
         "digest", "ended", "enforced", "entry", "execute", "given", "held", "identity", "limits", "mode", "name", "named",
         "noted", "outcome", "output", "policy", "record", "request", "reserves", "run", "seen", "span", "state", "to_data",
         "took", "tries", "world",
@@ -96,6 +98,8 @@ class Call:
         self.tries = 0
         self.outcome: Outcome | None = None
         """What came of the last attempt, as data."""
+        self.data: Any = UNREAD
+        """What it returned, as data."""
         self.attempt = 0
         """How often the result was sent back, as the output's decision was told."""
         self.checked: tuple[Approval, ...] = ()

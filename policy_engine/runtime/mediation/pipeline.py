@@ -31,8 +31,9 @@ from policy_engine.runtime.mediation.stages.reserve import commit, give_back, re
 from policy_engine.runtime.mediation.stages.settle import settle
 
 Stage: TypeAlias = Callable[[Call], "Flow[None] | None"]
-BEFORE: Final[tuple[Stage, ...]] = (decide, reserve, ask, admit, begin)
-AFTER: Final[tuple[Stage, ...]] = (execute, settle, check, end)
+STAGES: Final[tuple[Stage, ...]] = (decide, reserve, ask, admit, begin, execute, settle, check, end)
+FREE: Final[tuple[Stage, ...]] = (decide, ask, begin, execute, check, end)
+"""For a tool without limits, breakers and retries."""
 AGAIN: Final[tuple[Stage, ...]] = (check, end)
 """For a call that was made, and whose result waited for people."""
 _UNKNOWN: Final = ("timeout", "cancelled")
@@ -46,7 +47,7 @@ def mediate(call: Call) -> Flow[Any]:
     if call.world.telemetry is not None:
         spanned(call)
     try:
-        stages = BEFORE + AFTER
+        stages = FREE if call.policy.bounds.free(call.request.tool) else STAGES
         try:
             identify(call)
             known = call.identity  # from here on nobody else makes it

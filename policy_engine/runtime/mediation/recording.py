@@ -144,7 +144,7 @@ def write(run: MediatedRun, record: Record) -> str:
 def _besides(body: Any, decision: Decision, call: Call | None) -> None:
     if decision.observed:
         body["observed"] = list(decision.observed)
-    errors = decision.errors
+    errors = decision.details.errors()
     if errors:
         body["errors"] = [[error.rule, error.kind, error.place] for error in errors]
     if call is not None and call.took:

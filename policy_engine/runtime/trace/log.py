@@ -13,6 +13,7 @@ from typing import Final
 from policy_engine.runtime.trace.calls import CallRecord, InputRecord
 
 _NEVER: Final = sys.maxsize
+_OPEN: Final = ("pending", "running")
 
 
 @dataclass(slots=True, eq=False)
@@ -59,16 +60,23 @@ class Log:
         self.entries.append(entry)
         return entry
 
+    @property
+    def next_name(self) -> str:
+        """The name of the next attempt that the host gives none."""
+        return f"call-{self.attempts + 1}"
+
     def add_call(self, record: CallRecord, id: str | None) -> Entry:
         """A call was made, or one that was open under the same `id` has gone on: its new entry."""
-        before = self._open.pop(id, None) if id is not None else None
-        place = self.attempts if before is None else before.place
-        entry = Entry(record, len(self.entries), place)
+        number = len(self.entries)
+        before = None if id is None else self._open.pop(id, None)
         if before is None:
-            self.attempts += 1
+            place = self.attempts
+            self.attempts = place + 1
         else:
-            before.gone = entry.number
-        if id is not None and record.outcome in ("pending", "running"):
+            place = before.place
+            before.gone = number
+        entry = Entry(record, number, place)
+        if id is not None and record.outcome in _OPEN:
             self._open[id] = entry
             entry.unfinished = True
         self.entries.append(entry)

@@ -18,7 +18,7 @@ from policy_engine.base.values import Timestamp, timestamp_of
 from policy_engine.runtime.histories import Histories
 from policy_engine.runtime.trace.calls import CallOutcome, CallRecord, InputRecord
 from policy_engine.runtime.trace.folding.state import FoldProgram, States
-from policy_engine.runtime.trace.log import Entry, Log
+from policy_engine.runtime.trace.log import Log
 from policy_engine.runtime.trace.provenance.index.words import ProvenanceIndex
 from policy_engine.runtime.trace.provenance.leaves import LabelAt
 from policy_engine.runtime.trace.view import Parts, RunView, approval_keys
@@ -105,9 +105,16 @@ class Run:
         error: str | None = None, labels: tuple[LabelAt, ...] = (),
     ) -> int:  # fmt: skip
         """As `record`, for who has it all in the engine's own terms already; the number of the entry."""
-        entry = self._put(request.tool, args, outcome, at, result, error, labels, request.id)
-        if self._histories is not None and isinstance(entry.record, CallRecord):
-            self._histories.record(self._name, entry.place, request, entry.record)
+        id = request.id
+        with self._lock:
+            name = id if id is not None else self._log.next_name
+            record = CallRecord(name, request.tool, args, outcome, at, result, error, labels)
+            entry = self._log.add_call(record, id)
+            self._view = None
+        if self._index.live or self._states.asked:
+            self._noted()
+        if self._histories is not None:
+            self._histories.record(self._name, entry.place, request, record)
         return entry.number
 
     def event(self, event: Event, *, decision: Decision | None = None) -> None:
@@ -151,19 +158,12 @@ class Run:
         It is kept in no history across runs: that takes the request.
         """
         marks = tuple([LabelAt(*put) for put in labels])
-        self._put(tool, args, outcome, self._clock() if at is None else at, result, error, marks, id)
-
-    def _put(
-        self, tool: str, args: Mapping[str, Any], outcome: CallOutcome, at: Timestamp, result: Any, error: str | None,
-        labels: tuple[LabelAt, ...], id: str | None,
-    ) -> Entry:  # fmt: skip
         with self._lock:
-            name = id if id is not None else f"call-{self._log.attempts + 1}"
-            entry = self._log.add_call(CallRecord(name, tool, args, outcome, at, result, error, labels), id)
+            name = id if id is not None else self._log.next_name
+            moment = self._clock() if at is None else at
+            self._log.add_call(CallRecord(name, tool, args, outcome, moment, result, error, marks), id)
             self._view = None
-        if self._index.live or self._states.asked:
-            self._noted()
-        return entry
+        self._noted()
 
     def put_input(self, fields: Mapping[str, Any], *, labels: Iterable[LabelAt | tuple[str, str, bool]] = ()) -> None:
         """Record an `@input` event given as engine values. Without `source` and `verified` it is the user's own."""

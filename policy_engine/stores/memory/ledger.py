@@ -44,7 +44,7 @@ class MemoryLedger:
         with self._lock:
             if row[0] != len(self._rows) + 1:
                 return False
-            self._rows.append(_packed(row))
+            self._rows.append((*row[:4], memoryview(row[4]).tobytes(), row[5]))  # as `_packed`
         return True
 
     def head(self) -> Head:

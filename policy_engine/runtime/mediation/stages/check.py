@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from policy_engine.base.decision import Decision
-from policy_engine.base.request import Approval, Outcome, returned
-from policy_engine.runtime.mediation.call import Call, Refused, Waiting
+from policy_engine.base.request import Approval, Outcome
+from policy_engine.runtime.mediation.call import UNREAD, Call, Refused, Waiting
 from policy_engine.runtime.mediation.effects import Flow, Pause
 from policy_engine.runtime.mediation.stages.ask import pause, stand, tell_host, use_answers
 from policy_engine.runtime.mediation.stages.execute import execute
@@ -22,8 +22,13 @@ def check(call: Call) -> Flow[None] | None:
     """Fills `call.output`. A result that passes at once, by far the most, needs no flow."""
     if call.attempted is None or call.attempted.status != "returned":
         return None
-    call.output = judge(call)
-    return _settled(call) if call.output.effect in ("retry", "escalate") and call.enforced else None
+    begun = call.world.clocks.monotonic()
+    call.output = output = call.policy.passed(call.decided, data_of(call))
+    if output is not None:  # no rule looks at it
+        call.spent("check", begun)
+        return None
+    call.output = output = judge(call)
+    return _settled(call) if output.effect in ("retry", "escalate") and call.enforced else None
 
 
 def judge(call: Call, approvals: tuple[Approval, ...] = (), attempt: int | None = None) -> Decision:
@@ -41,7 +46,7 @@ def judge(call: Call, approvals: tuple[Approval, ...] = (), attempt: int | None 
 
 
 def outcome_of(call: Call) -> Outcome:
-    """What came of the last attempt, as data; worked out once."""
+    """What came of the last attempt; worked out once."""
     if call.outcome is None:
         attempted = call.attempted
         assert attempted is not None
@@ -49,11 +54,17 @@ def outcome_of(call: Call) -> Outcome:
         if attempted.status != "returned":
             call.outcome = Outcome(status="error", error=told(call), duration=spent)
         else:
-            wishes, value = call.world.wishes, attempted.value
-            to_data = call.to_data or wishes.to_data
-            data = value if to_data is None else plain(value, to_data)
-            call.outcome = returned(data, spent, 0.0 if wishes.cost is None else cost_of(call))
+            call.outcome = Outcome(result=data_of(call), duration=spent, cost=cost_of(call))
     return call.outcome
+
+
+def data_of(call: Call) -> Any:
+    """What the last attempt returned, as data; worked out once."""
+    if call.data is UNREAD:
+        assert call.attempted is not None
+        to_data = call.to_data or call.world.wishes.to_data
+        call.data = call.attempted.value if to_data is None else plain(call.attempted.value, to_data)
+    return call.data
 
 
 def plain(value: Any, to_data: Callable[[Any], Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Final
 from policy_engine.base.refusals import Suspended
 from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.runtime.bounds.failing import CallError
-from policy_engine.runtime.mediation.call import Call, Refused
+from policy_engine.runtime.mediation.call import UNREAD, Call, Refused
 from policy_engine.runtime.mediation.effects import Attempt, Attempted, Flow, Pause
 from policy_engine.runtime.mediation.recording import write_leak
 from policy_engine.runtime.mediation.stages.admit import admit, release, report
@@ -33,7 +33,7 @@ def execute(call: Call) -> Flow[None]:
             within = None if call.span is None else call.span.current()
             seconds = None if untimed else _seconds(call)
             attempted: Attempted = yield Attempt(call.request.tool, execute, args, seconds, within)
-            call.attempted, call.outcome = attempted, None
+            call.attempted, call.outcome, call.data = attempted, None, UNREAD
             if attempted.abandoned:
                 write_leak(call, attempted.abandoned)
             if attempted.status == "returned" and not call.breakers:
