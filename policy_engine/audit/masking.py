@@ -53,21 +53,21 @@ def masked(value: Any) -> tuple[Any, list[str]]:
 def doubtful(value: Any) -> bool:
     """Whether something in the data may be a secret: False for nearly everything, at half the cost of masking it."""
     kind = type(value)
+    if kind is str:
+        return not _plain_word(value) and (value.lstrip()[:1] in ("{", "[") or masked_text(value) != value)
     if kind not in _TEXTS_INSIDE:
         return False
-    if kind is str:
-        if len(value) < SHORTEST_SECRET or (len(value) < SHORTEST_WORD and value.isalnum()):
-            return False
-        return value.lstrip()[:1] in ("{", "[") or masked_text(value) != value
-    if kind is dict:
-        if not all(map(_plain_key, value)):
+    if kind is dict and not all(map(_plain_key, value)):
+        return True
+    for item in value.values() if kind is dict else value:  # a loop: a generator costs as much as looking
+        kind = type(item)
+        if kind in _TEXTS_INSIDE and not (kind is str and len(item) < SHORTEST_SECRET) and doubtful(item):
             return True
-        for item in value.values():  # a loop: a generator costs as much as looking
-            kind = type(item)
-            if kind in _TEXTS_INSIDE and not (kind is str and len(item) < SHORTEST_SECRET) and doubtful(item):
-                return True
-        return False
-    return any(map(doubtful, value))
+    return False
+
+
+def _plain_word(text: str) -> bool:
+    return len(text) < SHORTEST_SECRET or (len(text) < SHORTEST_WORD and text.isalnum())
 
 
 @lru_cache(maxsize=4096)

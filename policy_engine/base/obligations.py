@@ -13,7 +13,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def plain_obligations(obligations: Iterable[Obligation]) -> list[list[Any]]:
-    """One row an obligation, in their order; its first word is the kind. Durations are in microseconds."""
+    """One row an obligation, in their order; its first word is the kind. Durations are in microseconds; "" stands for a unit,
+    a zone or an item that there is not (none is empty)."""
     return [_row(one) for one in obligations]
 
 
@@ -22,8 +23,8 @@ def _row(one: Obligation) -> list[Any]:
         case Reserve():
             window = one.window
             return [
-                "reserve", one.rule, one.amount, list(one.keys), one.bound, window.kind, window.nanos, window.unit, window.zone,
-                one.item, one.settles, one.observe,
+                "reserve", one.rule, one.amount, list(one.keys), one.bound, window.kind, window.nanos, window.unit or "",
+                window.zone or "", one.item or "", one.settles, one.observe,
             ]  # fmt: skip
         case Timeout():
             return ["timeout", one.rule, one.after // _MICROSECOND]

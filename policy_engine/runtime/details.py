@@ -116,10 +116,11 @@ def errors_of(
     masks: Iterable[tuple[Stage, int]], scene: Scene, faults: tuple[RuleError, ...]
 ) -> tuple[RuleError, ...]:
     """What the errors in the masks are, with `faults`, each once, in a fixed order."""
-    found = [
-        error for stage, mask in masks for error in stage.errors(mask, scene.args, scene.principal, scene.environment)
-    ]
-    return _in_order({*found, *faults})
+    found = set(faults)
+    for stage, mask in masks:
+        if mask >> len(stage.section.rules):
+            found.update(stage.errors(mask, scene.args, scene.principal, scene.environment))
+    return _in_order(found) if found else ()
 
 
 def _in_order(errors: Iterable[RuleError]) -> tuple[RuleError, ...]:
