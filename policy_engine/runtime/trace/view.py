@@ -43,6 +43,7 @@ class RunView:
         """Made by `Run.snapshot`. The log, steps and approvals only grow; their sizes are kept."""
         log = parts.log
         self._parts = parts
+        self._places = parts.places
         self._readable = readable
         self.length = len(log.entries)
         self._recorded = log.attempts + log.inputs
@@ -138,37 +139,37 @@ class RunView:
         """Whether the user's own words contain the value."""
         if not self._readable:
             self._all_readable()
-        return self._parts.places.said(value, self.length)
+        return self._places.said(value, self.length)
 
     def origins(self, value: Any) -> list[dict[str, Any]]:
         """Records `{source, tool, path, call}` of where the value was seen, in the order of events."""
         if not self._readable:
             self._all_readable()
-        return self._parts.places.origins(value, self.length)
+        return self._places.origins(value, self.length)
 
     def labels(self, value: Any) -> list[str]:
         """The labels at those places, sorted; all labels of the run for a value seen nowhere."""
         if not self._readable:
             self._all_readable()
-        return self._parts.places.labels(value, self.length)
+        return self._places.labels(value, self.length)
 
     def pointed(self, value: Any) -> bool:
         """Whether it came from a call whose argument the user said."""
         if not self._readable:
             self._all_readable()
-        return self._parts.places.pointed(value, self.length)
+        return self._places.pointed(value, self.length)
 
     def coverage(self, value: Any) -> float:
         """The share (0.0 … 1.0) of its words that the user said."""
         if not self._readable:
             self._all_readable()
-        return self._parts.places.coverage(value, self.length)
+        return self._places.coverage(value, self.length)
 
     def carried(self, value: Any) -> bool:
         """Whether it was an argument of an earlier allowed call."""
         if not self._readable:
             self._all_readable()
-        return self._parts.places.carried(value, self.length)
+        return self._places.carried(value, self.length)
 
 
 def approval_keys(approval: Approval) -> frozenset[tuple[str, ...]]:

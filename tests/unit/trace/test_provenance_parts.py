@@ -8,12 +8,23 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from policy_engine.base.values import Timestamp
-from policy_engine.runtime.trace.provenance.dates import BEGINNINGS, dated_among, dates_in, dates_of_long, may_date
+from policy_engine.runtime.trace.provenance.dates import (
+    BEGINNINGS,
+    date_value,
+    dated_among,
+    dates_in,
+    dates_of_long,
+    is_ambiguous,
+    may_date,
+)  # fmt: skip
 from policy_engine.runtime.trace.provenance.index.apart import plainly_apart, taken_apart
 from policy_engine.runtime.trace.provenance.index.lexicon import Lexicon
+from policy_engine.runtime.trace.provenance.index.texts import TextIndex
 from policy_engine.runtime.trace.provenance.index.walk import Walk
 from policy_engine.runtime.trace.provenance.leaves import LabelAt, leaves_of
 from policy_engine.runtime.trace.provenance.scan.words import ScannedProvenance
+from policy_engine.runtime.trace.provenance.text import is_identifier
+from policy_engine.runtime.trace.provenance.tokens import Text, peeled
 from policy_engine.runtime.trace.run import Run
 
 CASES = int(os.environ.get("POLICY_CASES", "0"))
@@ -59,6 +70,45 @@ def test_many_tokens_are_learned_as_one_by_one(tokens: list[str], before: list[s
 
 def _sets(held: dict[Any, str | list[str]]) -> dict[Any, set[str]]:
     return {key: {tokens} if isinstance(tokens, str) else set(tokens) for key, tokens in held.items()}
+
+
+@settings(max_examples=max(500, CASES), deadline=None)
+@given(st.lists(st.lists(TOKENS, max_size=4).map(" ".join), min_size=1, max_size=4, unique=True), TOKENS, st.data())
+def test_a_plain_identifier_is_found_where_it_stands(held: list[str], other: str, data: Any) -> None:
+    """What is taken for plain is an identifier and no date, and stands in those texts that have it as a token."""
+    index = TextIndex(Lexicon())
+    index.add(held[:1])
+    index.add(held[1:])
+    forms = sorted({form for text in held for token in text.split() for form in peeled(token) if form})
+    for value in (other, *data.draw(st.lists(st.sampled_from(forms), max_size=5) if forms else st.just([]))):
+        found = index.with_plain_identifier(value)
+        if found is not None:
+            assert is_identifier(value) and not is_ambiguous(value) and date_value(value) is None
+            numbers = [found] if isinstance(found, int) else list(found)
+            assert numbers == [number for number, text in enumerate(held) if value in Text(text).identifiers]
+
+
+@settings(max_examples=max(250, CASES), deadline=None)
+@given(st.lists(st.tuples(st.lists(TOKENS, max_size=3), st.booleans(), st.integers(0, 4)), max_size=5), st.data())
+def test_tokens_of_results_are_answered_for_as_by_the_scan(
+    results: list[tuple[list[str], bool, int]], data: Any
+) -> None:
+    """Each word, at each moment, for what stood in results and in the tools' words, once or in many places."""
+    run = Run(clock=lambda: Timestamp(0), input="pay DE1 x.com 12")
+    views = [run.snapshot()]
+    for tokens, failed, mark in results:
+        text, labels = " ".join(tokens), [("l", "result", True), ("m", "result.a", mark > 2)][: mark % 3]
+        if failed:
+            run.put_call("t", {"a": "x.com"}, "error", error=text or "no")
+        else:
+            run.put_call("t", {"a": text}, "returned", result={"a": text, "b": tokens}, labels=labels)
+        views.append(run.snapshot())
+    values = [token for tokens, _, _ in results for token in tokens] + ["DE1", "x.com", data.draw(TOKENS)]
+    for view in (views[-1], data.draw(st.sampled_from(views))):
+        scan = ScannedProvenance(view)
+        for value in (*values, values[:2]):
+            for word in ("said", "origins", "labels", "pointed", "coverage", "carried"):
+                assert getattr(view, word)(value) == getattr(scan, word)(value), (word, value)
 
 
 DATED = st.sampled_from(

@@ -16,7 +16,8 @@ LEADING: Final = frozenset("'\"`([{<«“”\u2018\u2019„¿¡")
 TRAILING: Final = frozenset("'\"`)]}>»“”\u2018\u2019.,;:!?…。\uff0c、")
 ASCII_MARK: Final = re.compile(r"[0-9@_/.:]")
 """What makes a token of ASCII an identifier."""
-_ASCII_IDENTIFIER: Final = re.compile(r"[^\s0-9@_/.:]*[0-9@_/.:]\S*")
+ASCII_IDENTIFIER: Final = re.compile(r"[^\s0-9@_/.:]*[0-9@_/.:]\S*")
+"""A whole text of ASCII that is an identifier."""
 _LOOK_ALIKES: Final = str.maketrans(
     "авекмнорстухѕіјԁһӏԛԝοαερτυνικχβγηωցոսօ\u0131",
     "abekmhopctyxsijdhlqwoaeptuvikxbynwgnuoi",
@@ -46,7 +47,7 @@ def _is_seen(character: str) -> bool:
 def is_identifier(text: str) -> bool:
     """No space, with a digit or one of `@ _ / . :`; judged before and after NFKC: neither form slips through."""
     if text.isascii():
-        return _ASCII_IDENTIFIER.fullmatch(text) is not None
+        return ASCII_IDENTIFIER.fullmatch(text) is not None
     if not text or any(character.isspace() for character in text):
         return False
     forms = text + unicodedata.normalize("NFKC", text)

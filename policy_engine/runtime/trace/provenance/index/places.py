@@ -6,19 +6,19 @@ one value say about labels is kept as the few kinds there are of them.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from typing import Any, Final, TypeAlias
 
 from policy_engine.base.errors import EvaluationError
 from policy_engine.base.values import Timestamp
-from policy_engine.runtime.trace.calls import CallRecord, InputRecord
+from policy_engine.runtime.trace.calls import CallRecord
 from policy_engine.runtime.trace.log import Entry
 from policy_engine.runtime.trace.provenance.dates import DIGITS, date_value
+from policy_engine.runtime.trace.provenance.index.kinds import VOUCHES_NOT, Leaves
 from policy_engine.runtime.trace.provenance.index.lexicon import GAP, Lexicon
 from policy_engine.runtime.trace.provenance.index.suspicion import Suspicions
-from policy_engine.runtime.trace.provenance.index.texts import TextIndex
+from policy_engine.runtime.trace.provenance.index.texts import Numbers, TextIndex
 from policy_engine.runtime.trace.provenance.index.walk import Labels, Walk
 from policy_engine.runtime.trace.provenance.leaves import MAX_SEEN_LEAVES, opened
 from policy_engine.runtime.trace.provenance.scan.said import exact, parts_of
@@ -26,60 +26,11 @@ from policy_engine.runtime.trace.provenance.text import is_identifier
 
 Kind: TypeAlias = tuple[frozenset[str], frozenset[str], bool]
 """What labels tell leaves apart by: those put on, those cleared, and whether it is the user's own."""
-_VOUCHES_NOT: Final = -1
 _NUMBERS: Final = frozenset((int, float))
 
 
-class Leaves:
-    """The leaves of each different value, and their kinds, each with the number of the entry where it came first."""
-
-    __slots__ = ("first", "kind", "more", "rest", "since")
-
-    def __init__(self) -> None:
-        self.first: list[int] = []
-        self.rest: dict[int, list[int]] = {}
-        self.kind: list[int] = []
-        self.since: list[int] = []
-        self.more: dict[int, dict[int, int]] = {}
-
-    def begin(self, leaves: list[int], kinds: list[int], since: int) -> None:
-        """The first leaves of values that are numbered next."""
-        self.first += leaves
-        self.kind += kinds
-        self.since += [since] * len(leaves)
-
-    def add(self, number: int, leaf: int, kind: int, since: int) -> bool:
-        """One more leaf of a value; whether it is the first of a kind that vouches."""
-        if number == len(self.first):
-            self.first.append(leaf)
-            self.kind.append(kind)
-            self.since.append(since)
-            return kind != _VOUCHES_NOT
-        self.rest.setdefault(number, []).append(leaf)
-        held = self.kind[number]
-        if kind in (held, _VOUCHES_NOT):
-            return False
-        if held == _VOUCHES_NOT:
-            self.kind[number], self.since[number] = kind, since
-            return True
-        more = self.more.setdefault(number, {})
-        if kind in more:
-            return False
-        more[kind] = since
-        return True
-
-    def kinds_at(self, numbers: Sequence[int], length: int, found: set[int]) -> None:
-        """Add the kinds of the leaves of a moment that these values have."""
-        kinds, since, more = self.kind, self.since, self.more
-        for number in numbers:
-            if since[number] < length:
-                found.add(kinds[number])
-                if number in more:
-                    found.update(kind for kind, first in more[number].items() if first < length)
-
-
 class PlaceIndex:
-    """Every leaf of a run."""
+    """Every leaf of a run. `entries` are those of the leaves, by number."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.texts = TextIndex(lexicon)
@@ -90,8 +41,7 @@ class PlaceIndex:
         self._value_leaves = Leaves()
         self._values: dict[Any, int] = {}
         self._walk = Walk()
-        self._entries: list[Entry] = []
-        self._starts: list[int] = []
+        self.entries: list[Entry] = []
 
     # ------------------------------------------------------------------ noting
     def add(self, entry: Entry) -> None:
@@ -109,9 +59,8 @@ class PlaceIndex:
             walk.through(opened(record.error) if record.error else None, "error", record.labels)
         if len(walk.steps) > MAX_SEEN_LEAVES:
             raise EvaluationError("too_costly", f"the run holds more than {MAX_SEEN_LEAVES} values")
-        self._entries.append(entry)
-        self._starts.append(first)
         if walk.values:
+            self.entries += [entry] * len(walk.values)
             self._note(first, walk.values, self._kinds_of(walk.labels, source), entry.number)
         walk.values, walk.labels = [], []
 
@@ -138,7 +87,7 @@ class PlaceIndex:
         self._text_leaves.begin(leaves, their_kinds, now)
         vouching: dict[int, list[int]] = {}
         for number, kind in enumerate(their_kinds, before):
-            if kind != _VOUCHES_NOT:
+            if kind != VOUCHES_NOT:
                 vouching.setdefault(kind, []).append(number)
         for number, leaf, kind in again:
             if self._text_leaves.add(number, leaf, kind, now):
@@ -152,7 +101,7 @@ class PlaceIndex:
     def _kinds_of(self, labels: list[Labels], source: str) -> list[int]:
         """The kinds of the leaves of one record, of which many have the very same labels."""
         kinds: list[int] = []
-        last, kind = None, _VOUCHES_NOT
+        last, kind = None, VOUCHES_NOT
         for one in labels:
             if one is not last:
                 last, kind = one, self._kind_of(one, source)
@@ -161,7 +110,7 @@ class PlaceIndex:
 
     def _kind_of(self, labels: Labels, source: str) -> int:
         if source == "error":  # the words of failing tools vouch for nothing
-            return _VOUCHES_NOT
+            return VOUCHES_NOT
         on, off = labels
         kind = on, off - on, source == "user"
         number = self._kind_numbers.setdefault(kind, len(self.kinds))
@@ -171,53 +120,90 @@ class PlaceIndex:
         return number
 
     # ------------------------------------------------------------------ looking up
-    def seen(self, value: Any, length: int) -> list[tuple[int, Entry]]:
-        """The leaves of a moment where a single value stands, alone or among the tokens of one, with their entries."""
-        if isinstance(value, str):
+    def seen(self, value: Any, length: int) -> list[int]:
+        """The leaves of a moment where a single value stands, alone or among the tokens of one."""
+        leaves = self._text_leaves
+        if not isinstance(value, str):
+            return [leaf for leaves, numbers in self._holding(value) for leaf in self._visible(leaves, numbers, length)]
+        numbers = self.texts.with_plain_identifier(value)
+        if numbers is None:
             numbers = self._texts_with(value)
-            return self._visible(self._text_leaves, numbers, length) if numbers else []
-        return [one for leaves, numbers in self._holding(value) for one in self._visible(leaves, numbers, length)]
+        elif isinstance(numbers, int):
+            if numbers not in leaves.rest:  # one place, as most have
+                leaf = leaves.first[numbers]
+                entry = self.entries[leaf]
+                return [leaf] if entry.number < length <= entry.gone else []
+            numbers = (numbers,)
+        return self._visible(leaves, numbers, length) if numbers else []
 
-    def _visible(self, leaves: Leaves, numbers: Sequence[int], length: int) -> list[tuple[int, Entry]]:
-        found: list[tuple[int, Entry]] = []
-        first, rest, starts, entries = leaves.first, leaves.rest, self._starts, self._entries
+    def seen_all(self, parts: Iterable[Any], length: int) -> list[int]:
+        """The leaves where the parts of a value stand; none unless each stands somewhere."""
+        found: set[int] = set()
+        for part in parts:
+            leaves = self.seen(part, length)
+            if not leaves:
+                return []
+            found.update(leaves)
+        return list(found)
+
+    def _visible(self, leaves: Leaves, numbers: Sequence[int], length: int) -> list[int]:
+        first, rest, entries = leaves.first, leaves.rest, self.entries
+        found: list[int] = []
         for number in numbers:
-            leaf = first[number]
-            entry = entries[bisect_right(starts, leaf) - 1]
+            entry = entries[first[number]]
             if entry.number < length <= entry.gone:
-                found.append((leaf, entry))
+                found.append(first[number])
             if number in rest:
-                for leaf in rest[number]:
-                    entry = entries[bisect_right(starts, leaf) - 1]
-                    if entry.number < length <= entry.gone:
-                        found.append((leaf, entry))
+                found += [leaf for leaf in rest[number] if entries[leaf].number < length <= entries[leaf].gone]
         return found
 
     def kinds_seen(self, value: Any, length: int) -> set[int]:
         """The kinds of those leaves, as far as they vouch for what they hold."""
-        found: set[int] = set()
         if isinstance(value, str):
-            if numbers := self._texts_with(value):
-                self._text_leaves.kinds_at(numbers, length, found)
-        else:
-            for leaves, numbers in self._holding(value):
-                leaves.kinds_at(numbers, length, found)
-        found.discard(_VOUCHES_NOT)
+            return self.kinds_at(self._texts_with(value), length)
+        found: set[int] = set()
+        for leaves, numbers in self._holding(value):
+            leaves.kinds_at(numbers, length, found)
+        found.discard(VOUCHES_NOT)
         return found
 
-    def origin(self, leaf: int, entry: Entry) -> dict[str, Any]:
-        """The record that `origins` gives."""
-        record = entry.record
-        path = self._walk.path(leaf)
-        if isinstance(record, InputRecord):
-            return {"source": "input" if record.own_words is None else "user", "tool": "", "path": path, "call": ""}
-        source = "result" if record.outcome == "returned" else "error"
-        return {"source": source, "tool": record.tool, "path": path, "call": record.id}
+    def kinds_at(self, numbers: Numbers, length: int) -> set[int]:
+        """The same for the leaves that are one of these texts."""
+        found: set[int] = set()
+        leaves = self._text_leaves
+        if isinstance(numbers, int):
+            if numbers in leaves.more:
+                leaves.kinds_at((numbers,), length, found)
+            elif leaves.since[numbers] < length:
+                found.add(leaves.kind[numbers])
+        elif numbers:
+            leaves.kinds_at(numbers, length, found)
+        found.discard(VOUCHES_NOT)
+        return found
+
+    def origins(self, leaves: list[int]) -> list[dict[str, Any]]:
+        """The records that `origins` gives of leaves, in the order of a scan."""
+        if len(leaves) > 1:
+            leaves = sorted(set(leaves), key=self._order)
+        found: list[dict[str, Any]] = []
+        walk, entries = self._walk, self.entries
+        for leaf in leaves:
+            record = entries[leaf].record
+            around, field = walk.paths.get(walk.containers[leaf]), walk.fields.get(walk.steps[leaf])
+            path = walk.path(leaf) if around is None or field is None else around + field
+            if isinstance(record, CallRecord):
+                source = "result" if record.outcome == "returned" else "error"
+                found.append({"source": source, "tool": record.tool, "path": path, "call": record.id})
+            else:
+                source = "input" if record.own_words is None else "user"
+                found.append({"source": source, "tool": "", "path": path, "call": ""})
+        return found
+
+    def _order(self, leaf: int) -> tuple[tuple[bool, int], int]:
+        return self.entries[leaf].order, leaf
 
     def _holding(self, value: Any) -> list[tuple[Leaves, Sequence[int]]]:
-        """The values, and the texts, that are the single value or hold it."""
-        if isinstance(value, str):
-            return [(self._text_leaves, self._texts_with(value))]
+        """The values, and the texts, that are a single value, which is no text, or hold it."""
         own = self._values.get(_key(value))
         numbers: Sequence[int] = ()
         if isinstance(value, Timestamp):
@@ -230,9 +216,7 @@ class PlaceIndex:
         return [(self._text_leaves, numbers), (self._value_leaves, () if own is None else (own,))]
 
     def _texts_with(self, value: str) -> Sequence[int]:
-        """The texts that are the value, or have it among their tokens."""
-        if self.texts.is_token(value):
-            return self.texts.with_identifier(value)
+        """The texts that are the value, or have it among their tokens: for values of any form."""
         bare = value.strip()
         if bare[:1] in DIGITS and (moment := date_value(value)) is not None:
             return self._and_itself(value, self.texts.with_day(moment[0], exactly=True))

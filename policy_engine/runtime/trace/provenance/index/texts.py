@@ -19,18 +19,21 @@ from policy_engine.base.errors import EvaluationError
 from policy_engine.runtime.trace.provenance.dates import DIGITS, Date, dates_of_long
 from policy_engine.runtime.trace.provenance.index.apart import END
 from policy_engine.runtime.trace.provenance.index.lexicon import BREAK, GAP, Lexicon
+from policy_engine.runtime.trace.provenance.text import ASCII_IDENTIFIER
 
 MAX_INDEXED_CHARS: Final = 16_000_000
 """Characters of different texts that a run remembers; beyond it every question about provenance is an error."""
 _FEW: Final = 32
 """The places of a word that are gone through; of more, those with a certain neighbour are kept."""
 _BEGINNING: Final = 8
+_IDENTIFIER: Final = ASCII_IDENTIFIER.fullmatch
 _exhausted: Final[Callable[[Iterable[object]], object]] = partial(deque, maxlen=0)
 """Goes through an iterable for what it does."""
 _Key = TypeVar("_Key", bound=Hashable)
 
-Numbers: TypeAlias = int | list[int]
+Numbers: TypeAlias = int | Sequence[int]
 """One number, or several in rising order."""
+_Held: TypeAlias = int | list[int]
 
 
 class TextIndex:
@@ -43,8 +46,8 @@ class TextIndex:
         self._lexicon = lexicon
         self._forms = lexicon.forms
         self._chars = 0
-        self._tokens: dict[str, Numbers] = {}
-        self._days: dict[Date, Numbers] = {}
+        self._tokens: dict[str, _Held] = {}
+        self._days: dict[Date, _Held] = {}
         self._stream: list[str] = []
         self._ends: list[int] = []
         self._places: defaultdict[str, list[int]] = defaultdict(list, {BREAK: self._ends})
@@ -95,9 +98,22 @@ class TextIndex:
                     note(self._days, day, before, number)
 
     # ------------------------------------------------------------------ looking up: exact
-    def is_token(self, value: str) -> bool:
-        """Whether a value is certainly a token with an identifier in it, and no date: that spares looking at it."""
-        return value in self._tokens and value[0] not in DIGITS and value.isascii()
+    def with_plain_identifier(self, value: str) -> Numbers | None:
+        """The texts with a value, not empty, that is plainly an identifier; None for any other, which may be one too.
+
+        Plainly is what needs no look at what stands around it: ASCII, and no digits with marks, which might be a date.
+        """
+        if not value.isascii():
+            return None
+        numbers = self._tokens.get(value)
+        if value[0] in DIGITS:
+            if not value.isalnum():
+                return None
+        elif numbers is None and _IDENTIFIER(value) is None:
+            return None
+        if value in self._forms:
+            return self.with_identifier(value)
+        return () if numbers is None else numbers
 
     def with_identifier(self, bare: str) -> Sequence[int]:
         """The texts with this token, character for character."""
@@ -207,7 +223,7 @@ def _tokens_of(value: str) -> Iterator[str]:
         yield from rest.split()
 
 
-def note(postings: dict[_Key, Numbers], key: _Key, held: Numbers, number: int) -> None:
+def note(postings: dict[_Key, _Held], key: _Key, held: _Held, number: int) -> None:
     """Add a number to those that a key holds already."""
     if isinstance(held, list):
         if held[-1] != number:
@@ -216,7 +232,7 @@ def note(postings: dict[_Key, Numbers], key: _Key, held: Numbers, number: int) -
         postings[key] = [held, number]
 
 
-def listed(numbers: Numbers | None) -> Sequence[int]:
+def listed(numbers: _Held | None) -> Sequence[int]:
     """The numbers of a key as a sequence."""
     if numbers is None:
         return ()

@@ -23,7 +23,8 @@ _INNER_EDGE: Final = re.compile(r"[.\[]")
 class Walk:
     """Goes through records one after another. Remembers the containers and the steps of all leaves, in order.
 
-    `values` and `labels` are those of the leaves of the last record.
+    `values` and `labels` are those of the leaves of the last record. `paths` are those of the containers, as far as
+    somebody asked, and `fields` how the names of fields are written in them.
     """
 
     def __init__(self) -> None:
@@ -33,8 +34,8 @@ class Walk:
         self.steps: list[Step] = []
         self._above: list[int] = []
         self._last: list[Step] = []
-        self._paths: dict[int, str] = {}
-        self._fields: set[str] = set()
+        self.paths: dict[int, str] = {}
+        self.fields: dict[Step, str] = {}
 
     def through(self, value: Any, root: str, marks: Sequence[LabelAt]) -> None:
         """Every leaf of the value that stands at the path `root`, in order."""
@@ -50,7 +51,7 @@ class Walk:
             self.visit(value, ROOT, root, labels)
 
     def _inside(self, value: dict[Any, Any] | list[Any], here: int) -> None:
-        values, containers, steps, fields = self.values, self.containers, self.steps, self._fields
+        values, containers, steps, fields = self.values, self.containers, self.steps, self.fields
         if isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, (dict, list)):
@@ -73,12 +74,12 @@ class Walk:
                 steps.append(str(key))
 
     def is_data(self, key: Any) -> bool:
-        """Whether a key is itself data; the names of fields are remembered."""
+        """Whether a key is itself data; the names of fields are remembered, with how they are written in a path."""
         if not isinstance(key, str):
             return False
-        data = step(key)[1]
+        written, data = step(key)
         if not data:
-            self._fields.add(key)
+            self.fields[key] = written
         return data
 
     def visit(self, value: Any, above: int, last: Step, labels: Labels) -> None:
@@ -99,12 +100,11 @@ class Walk:
         return self._written(self.containers[leaf], self.steps[leaf])
 
     def _written(self, above: int, last: Step) -> str:
-        if above in self._paths:
-            around = self._paths[above]
-        elif above == ROOT:
+        if above == ROOT:
             return str(last)
-        else:
-            around = self._paths[above] = self._written(self._above[above], self._last[above])
+        around = self.paths.get(above)
+        if around is None:
+            around = self.paths[above] = self._written(self._above[above], self._last[above])
         return f"{around}[{last}]" if isinstance(last, int) else around + step(last)[0]
 
 
