@@ -12,7 +12,7 @@ from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.records import BreakerBody, Cause, DecisionBody, EventBody, LeakBody, OutcomeBody, Status
 from policy_engine.base.request import Approval
 from policy_engine.base.values import Timestamp, timestamp_of
-from policy_engine.runtime.mediation.believing import believed_digest
+from policy_engine.runtime.mediation.believing import Nonsense, is_digest
 from policy_engine.runtime.mediation.call import Call
 from policy_engine.runtime.mediation.people.desk import Standing
 from policy_engine.runtime.mediation.runs import MediatedRun
@@ -137,8 +137,11 @@ def _beside(call: Call, record: Record) -> None:
 
 
 def write(run: MediatedRun, record: Record) -> str:
-    """Append to the log; a digest that is none is a log that lies."""
-    return believed_digest(run.world.log.append(record))
+    """Append to the log; a digest that is none is a log that lies, and raises `Nonsense`."""
+    digest = run.world.log.append(record)
+    if type(digest) is not str or not is_digest(digest):
+        raise Nonsense("the log gave no digest")
+    return digest
 
 
 def _besides(body: Any, decision: Decision, call: Call | None) -> None:

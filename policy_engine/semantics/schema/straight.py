@@ -40,21 +40,19 @@ def straight(record: RecordType, check: Way) -> Way:
     numbers = tuple(place for place, field in enumerate(fields) if field.type == INT)
     floats = tuple(place for place, field in enumerate(fields) if field.type == DOUBLE)
     lists = tuple(field.name for field in fields if isinstance(field.type, ListType))
-    pick, count, keys = itemgetter(*names), len(names), (str,) * len(names)
+    pick, count, kinds = itemgetter(*names), len(names), (*(str,) * len(names), *classes)
 
     def way(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             return check(value)
         given: dict[str, Any] = value.copy()
-        if len(given) != count:
-            return check(value)
         try:
             values = pick(given)
         except KeyError:
             return check(value)
-        if (*map(type, given),) != keys or (*map(type, values),) != classes:
+        if (*map(type, given), *map(type, values)) != kinds:  # nor are there others
             return check(value)
-        chars, nodes = 0, count
+        chars = 0
         if texts:
             together = values[texts[0]] if some_texts is None else "".join(some_texts(values))
             chars = len(together)
@@ -66,36 +64,39 @@ def straight(record: RecordType, check: Way) -> Way:
         for place in floats:
             if not isfinite(values[place]):
                 return check(value)
+        return given if plain or fits(given, chars) else check(value)
+
+    def fits(given: dict[str, Any], chars: int) -> bool:
         for name, options in enums:
             if given[name] not in options:
-                return check(value)
+                return False
+        nodes = count
         for name in lists:
             items = given[name] = given[name].copy()
             nodes += len(items)
             for text in items:
                 if type(text) is not str or not text.isascii():
-                    return check(value)
+                    return False
                 chars += len(text)
-        return given if chars <= MAX_ARGS_CHARS and nodes <= MAX_ARGS_NODES else check(value)
+        return chars <= MAX_ARGS_CHARS and nodes <= MAX_ARGS_NODES
 
+    plain = not enums and not lists and count <= MAX_ARGS_NODES
     return way
 
 
 def _of_texts(names: tuple[str, ...], check: Way) -> Way:
     """The straight way for a record of texts alone, such as a principal mostly is."""
-    pick, count, classes = itemgetter(*names), len(names), (str,) * (2 * len(names))
+    pick, classes = itemgetter(*names), (str,) * (2 * len(names))
 
     def way(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             return check(value)
         given: dict[str, Any] = value.copy()
-        if len(given) != count:
-            return check(value)
         try:
             values = pick(given)
         except KeyError:
             return check(value)
-        if (*map(type, given), *map(type, values)) != classes:
+        if (*map(type, given), *map(type, values)) != classes:  # nor are there others
             return check(value)
         together = "".join(values)
         return given if len(together) <= MAX_ARGS_CHARS and together.isascii() else check(value)
