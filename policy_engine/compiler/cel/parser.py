@@ -1,4 +1,4 @@
-"""Reads one expression: limits, lexing, parsing, tree. The grammar is `grammar/cel.lark`; built once, on first use."""
+"""Reads one expression: limits, lexing, parsing, tree. The grammar is `grammar/cel.lark`; its parser is made on first use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from policy_engine.compiler.cel.builder import ExpressionBuilder
 from policy_engine.compiler.cel.limits import within_limits
 from policy_engine.compiler.cel.messages import syntax_diagnostic
 from policy_engine.compiler.cel.names import DOTTED_FUNCTIONS
+from policy_engine.compiler.tables import Grammar
 from policy_engine.diagnostics.model import Collector
 from policy_engine.resources import resource
 from policy_engine.semantics.ast.expressions import Expr
@@ -45,8 +46,10 @@ def grammar_text() -> str:
     return resource("grammar/cel.lark").read_text(encoding="utf-8")
 
 
+GRAMMAR = Grammar("cel", grammar_text, ("expr",))
+
+
 @cache
 def _parser() -> tuple[Lark, ExpressionBuilder]:
     builder = ExpressionBuilder()
-    lark = Lark(grammar_text(), parser="lalr", lexer="contextual", start="expr", transformer=builder)
-    return lark, builder
+    return GRAMMAR.parser(builder), builder

@@ -1,4 +1,4 @@
-"""The parser of headers and items, made once of `grammar/policy.lark` and `grammar/cel.lark` joined as text."""
+"""The parser of headers and items, of `grammar/policy.lark` and `grammar/cel.lark` joined as text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lark.lexer import LexerState, LexerThread, LineCounter
 from policy_engine.base.source import Span
 from policy_engine.compiler.cel.names import DOTTED_FUNCTIONS
 from policy_engine.compiler.language.builder import PolicyBuilder
+from policy_engine.compiler.tables import Grammar
 from policy_engine.diagnostics.model import Collector
 from policy_engine.resources import resource
 
@@ -24,14 +25,13 @@ def grammar_text() -> str:
     return "\n".join(resource(f"grammar/{name}.lark").read_text(encoding="utf-8") for name in ("policy", "cel"))
 
 
+GRAMMAR: Final = Grammar("policy", grammar_text, ("header", "item"))
+
+
 @cache
 def _parser() -> tuple[Lark, PolicyBuilder]:
     builder = PolicyBuilder()
-    lark = Lark(
-        grammar_text(), parser="lalr", lexer="contextual", start=["header", "item"], transformer=builder,
-        maybe_placeholders=True,
-    )  # fmt: skip
-    return lark, builder
+    return GRAMMAR.parser(builder), builder
 
 
 def parse_piece(span: Span, start: Start, collector: Collector) -> Any | None:
