@@ -11,18 +11,19 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from policy_engine.assembly.caching.recording import RecordingResolver
-from policy_engine.assembly.caching.store import shelf
+from policy_engine.assembly.caching.store import Found, shelf
 from policy_engine.assembly.clock import clock_from
 from policy_engine.assembly.collecting import uncollected
 from policy_engine.assembly.files import FileResolver, MemoryResolver, entries
 from policy_engine.assembly.host_functions import HostFunction
 from policy_engine.assembly.provision import Files, Given, provision_of
 from policy_engine.base.provision import ProvisionError
+from policy_engine.compiler.caching.earlier import Earlier
 from policy_engine.compiler.pipeline import Compilation, SourceResolver, compile_policy
 from policy_engine.diagnostics.model import Diagnostic, PolicyError, has_errors
 from policy_engine.runtime.engine import Policy
 from policy_engine.runtime.ports.history import HistoryStore
-from policy_engine.semantics.artifact import CompiledPolicy
+from policy_engine.semantics.linking import Linked
 from policy_engine.semantics.schema.tools import ToolSchema
 from policy_engine.stores.memory.history import MemoryHistory
 
@@ -47,26 +48,26 @@ def load(
     for this policy alone).
     Raises `PolicyError` with every diagnostic, so that a policy that does not load stops the start; `FileNotFoundError`
     for a path that is not there.
-    A policy that was compiled before, of the same files, engine and Python, is taken from the cache
-    (docs/threat-model.md; `POLICY_CACHE=off` for none).
+    A policy that was compiled before, of the same files, engine and Python, is taken from the cache; where the files have
+    changed, what has not changed in them is (docs/threat-model.md; `POLICY_CACHE=off` for none).
     """
     files, resolver = entries(path), RecordingResolver(FileResolver())
     place = None if functions else shelf(files, [os.fspath(layer) for layer in under], params or {}, tools)
     known = None if place is None else place.find()
     given = Given(dict(params or {}), tuple(functions), tuple(tools))
-    if known is not None:
+    if isinstance(known, Found):
         return Policy(
             known.policy, clock_from(clock), history=history or MemoryHistory(),
             provider=partial(provision_of, known.policy, known.files, given),
         )  # fmt: skip
     compilation = compiled(
-        resolver, files, under=under, params=params, functions=functions, tools=tools, executable=True
-    )
-    compiled_anew = compilation.policy
-    if place is not None and compiled_anew is not None and not has_errors(compilation.diagnostics):
+        resolver, files, under=under, params=params, functions=functions, tools=tools, executable=True,
+        keep=place is not None, before=known,
+    )  # fmt: skip
+    if place is not None and compilation.left is not None:
         if not compilation.extras:  # each start must see that an extra is still there
-            place.keep(compiled_anew, resolver)
-        compilation = replace(compilation, policy=_unwritten(compiled_anew))
+            place.keep(compilation.left, resolver)
+        compilation = _without_rests(compilation)
     resolver.pack()
     return _policy(compilation, clock, history, given, partial(_read, resolver, files, under))
 
@@ -118,12 +119,14 @@ def compiled(
     functions: Sequence[HostFunction] = (),
     tools: Sequence[ToolSchema] = (),
     executable: bool,
+    keep: bool = False,
+    before: Earlier | None = None,
 ) -> Compilation:
     """The compilation itself, for commands that need files and diagnostics together."""
     with uncollected():
         return compile_policy(
             files, resolver, under=[os.fspath(layer) for layer in under], params=params or {},
-            functions=[one.function for one in functions], tools=tools, executable=executable,
+            functions=[one.function for one in functions], tools=tools, executable=executable, keep=keep, before=before,
         )  # fmt: skip
 
 
@@ -140,9 +143,13 @@ def _policy(
     )  # fmt: skip
 
 
-def _unwritten(policy: CompiledPolicy) -> CompiledPolicy:
-    """The policy with code that was never written to a cache: Python holds what it wrote of a function beside the function."""
-    return replace(policy, code=marshal.loads(marshal.dumps(policy.code)))
+def _without_rests(compilation: Compilation) -> Compilation:
+    """The same without what was for the cache, and with code that was never written to it: Python holds what it wrote of a
+    function beside the function."""
+    policy = compilation.policy
+    if policy is not None and not isinstance(policy.constants, Linked):
+        policy = replace(policy, code=marshal.loads(marshal.dumps(policy.code)))
+    return replace(compilation, policy=policy, left=None)
 
 
 def _read(resolver: RecordingResolver, files: Sequence[str], under: Sequence[str | os.PathLike[str]]) -> Files:

@@ -7,7 +7,7 @@ what is built is built only when no error was found.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from policy_engine.base.source import Source
@@ -26,6 +26,9 @@ from policy_engine.compiler.analysis.shapes import read_shapes
 from policy_engine.compiler.analysis.targets import read_groups
 from policy_engine.compiler.analysis.tools import read_tool_schemas
 from policy_engine.compiler.analysis.unused import check_unused
+from policy_engine.compiler.caching.artifact import restored
+from policy_engine.compiler.caching.earlier import Earlier, Left, left
+from policy_engine.compiler.caching.plain import Unencodable
 from policy_engine.diagnostics.model import Diagnostic
 from policy_engine.semantics.artifact import CompiledPolicy
 from policy_engine.semantics.ast.policy import PolicyFile
@@ -56,13 +59,15 @@ PASSES: Final[tuple[Callable[[Draft], None], ...]] = (
 class Compilation:
     """What came of it. `policy` is None after an error, or where nothing executable was asked for.
 
-    `extras` are the optional parts of the installation that it stands on.
+    `extras` are the optional parts of the installation that it stands on. `left` is what a cache keeps of it, None where
+    nobody asked, or a part cannot be kept.
     """
 
     policy: CompiledPolicy | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[tuple[Source, PolicyFile], ...]
     extras: frozenset[str] = frozenset()
+    left: Left | None = None
 
 
 def compile_policy(
@@ -74,13 +79,18 @@ def compile_policy(
     functions: Sequence[Function] = (),
     tools: Sequence[ToolSchema] = (),
     executable: bool,
+    keep: bool = False,
+    before: Earlier | None = None,
 ) -> Compilation:
     """Compile the policy that begins with the files `entry`, beneath the layers `under` that the host imposes.
 
     `executable=True` (load) builds the policy, and refuses what is checked but not executed yet; with False (check)
-    the findings are all there is.
+    the findings are all there is. `keep` asks for what a cache keeps; `before` is what an earlier compilation left, by
+    the same engine, of the same entry, layers, params and tools: what has not changed since is not made again.
     """
     draft = Draft(entry, under, resolver, params or {}, functions, tools, executable)
+    if before is not None:
+        draft.before = before.memory
     read_layers(draft)
     if draft.layers:
         for one in PASSES[1:]:
@@ -90,4 +100,15 @@ def compile_policy(
     order = {"error": 0, "warning": 1, "note": 2}
     found = sorted(draft.collector.diagnostics, key=lambda diagnostic: order[diagnostic.severity])
     files = tuple((file.source, file.tree) for file in draft.files())
-    return Compilation(draft.policy, tuple(found), files, frozenset(draft.extras))
+    done = Compilation(draft.policy, tuple(found), files, frozenset(draft.extras))
+    if not keep or done.policy is None or draft.collector.failed:
+        return done
+    try:
+        kept = left(draft, files, before)
+    except Unencodable:
+        if not draft.kept:
+            return done
+        return compile_policy(
+            entry, resolver, under=under, params=params, functions=functions, tools=tools, executable=executable
+        )  # fmt: skip
+    return replace(done, policy=restored(kept.made) if kept.kept else done.policy, left=kept)

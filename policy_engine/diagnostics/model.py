@@ -95,9 +95,11 @@ class Collector:
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.told = 0
 
     def add(self, diagnostic: Diagnostic) -> None:
-        """Keep it, unless the very same finding is there already."""
+        """Keep it, unless the very same finding is there already; `told` counts each time."""
+        self.told += 1
         if diagnostic not in self.diagnostics:
             self.diagnostics.append(diagnostic)
 

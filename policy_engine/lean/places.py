@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # type checkers take this for true; the imports would cost half a start
     from typing import Any
 
-FORMAT = b"policy-engine cache 2"
+FORMAT = b"policy-engine cache 3"
 SUPPORTED = posix is not None
 _MOST_LINKS = 40
 _TYPE, _LINK, _FOLDER, _FILE = 0o170000, 0o120000, 0o040000, 0o100000

@@ -127,34 +127,31 @@ class Entry:
         """The bytes of a piece; raises `Untrusted` where they are not the ones that were written."""
         begin, size = self.index["offsets"][number], self.index["sizes"][number]
         found = self._file.read(self._start + begin, size)
-        if self._by(found).digest() != self.index["digests"][32 * number : 32 * number + 32]:
-            raise Untrusted("a piece was changed")
+        self._prove(number, found)
         return found
 
-    def pieces(self) -> list[bytes]:
-        """The bytes of all pieces, read at once; raises `Untrusted`. The entry cannot be read afterwards."""
-        whole = _Held(self._file.read(0, self._file.size))
-        self.close()
-        self._file = whole
-        return [self.piece(number) for number in range(len(self.index["sizes"]))]
+    def pieces(self, begin: int, end: int) -> list[bytes]:
+        """The bytes of the pieces from `begin` to before `end`, read at once; raises `Untrusted`."""
+        if begin >= end:
+            return []
+        offsets, sizes = self.index["offsets"], self.index["sizes"]
+        first = offsets[begin]
+        held = self._file.read(self._start + first, offsets[end - 1] + sizes[end - 1] - first)
+        found = []
+        for number in range(begin, end):
+            place = offsets[number] - first
+            piece = held[place : place + sizes[number]]
+            self._prove(number, piece)
+            found.append(piece)
+        return found
+
+    def _prove(self, number: int, piece: bytes) -> None:
+        if self._by(piece).digest() != self.index["digests"][32 * number : 32 * number + 32]:
+            raise Untrusted("a piece was changed")
 
     def close(self) -> None:
         """No more reading."""
         self._file.close()
-
-
-class _Held(File):
-    """The bytes of a file that was read whole."""
-
-    def __init__(self, blob: bytes) -> None:
-        self._blob = blob
-        self.size = len(blob)
-
-    def read(self, begin: int, size: int) -> bytes:
-        return self._blob[begin : begin + size]
-
-    def close(self) -> None:
-        self._blob = b""
 
 
 def written(index: dict[str, Any], pieces: list[bytes], name: bytes, secret: bytes, by: Sha256 = sha256) -> bytes:
@@ -189,8 +186,8 @@ def fits(index: dict[str, Any], folder: str, by: Sha256 = sha256) -> dict[str, b
     return texts
 
 
-def opened(files: list[str], folder: str, extra: bytes = b"", by: Sha256 = sha256) -> tuple[Entry, dict[str, bytes]]:
-    """The entry of these policy files with the contents of all it was made of; raises `Untrusted`."""
+def proved(files: list[str], folder: str, extra: bytes = b"", by: Sha256 = sha256) -> Entry:
+    """The entry of these policy files, whatever they hold by now; raises `Untrusted`."""
     where = places.cache_folder()
     if where is None:
         raise Untrusted("no cache")
@@ -199,11 +196,20 @@ def opened(files: list[str], folder: str, extra: bytes = b"", by: Sha256 = sha25
     secret = key()
     file = File(file_of(where, name))
     try:
-        entry = Entry(file, name, secret, by)
+        return Entry(file, name, secret, by)
+    except BaseException:
+        file.close()
+        raise
+
+
+def opened(files: list[str], folder: str, extra: bytes = b"", by: Sha256 = sha256) -> tuple[Entry, dict[str, bytes]]:
+    """The entry of these policy files with the contents of all it was made of; raises `Untrusted`."""
+    entry = proved(files, folder, extra, by)
+    try:
         texts = fits(entry.index, folder, by)
         if texts is None:
             raise Untrusted("the policy has changed")
     except BaseException:
-        file.close()
+        entry.close()
         raise
     return entry, texts

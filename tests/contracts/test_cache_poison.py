@@ -96,6 +96,18 @@ def _payload(home: Home, secret: bytes | None) -> None:
     home.entry.write_bytes(vault.written(index, pieces, name, secret or hashlib.sha256(blob).digest()))
 
 
+def _flip_in(piece: int) -> Callable[[Home], None]:
+    """A bit in one of the pieces that the policy is read from."""
+
+    def poison(home: Home) -> None:
+        head = len(vault.MARK) + vault.MAC_BYTES + 8
+        blob = home.entry.read_bytes()
+        size = int.from_bytes(blob[head - 8 : head], "big")
+        _flip(head + size + marshal.loads(blob[head : head + size])["offsets"][piece] + 20)(home)
+
+    return poison
+
+
 def _rewritten(home: Home) -> None:
     _payload(home, None)
 
@@ -162,9 +174,9 @@ def _a_pipe(home: Home) -> None:
 
 
 POISONS = (
-    _flip(0), _flip(20), _flip(50), _flip(200), _flip(-1), _rewritten, _rewritten_with_an_empty_key, _halved, _emptied,
-    _linked, _open_to_others, _folder_open_to_others, _key_open_to_others, _key_cut, _key_changed, _folder_linked,
-    _another_policys, _a_pipe,
+    _flip(0), _flip(20), _flip(50), _flip(200), _flip_in(0), _flip_in(1), _rewritten, _rewritten_with_an_empty_key,
+    _halved, _emptied, _linked, _open_to_others, _folder_open_to_others, _key_open_to_others, _key_cut, _key_changed,
+    _folder_linked, _another_policys, _a_pipe,
 )  # fmt: skip
 
 
@@ -176,7 +188,7 @@ def test_a_poisoned_entry_is_never_run(home: Home, poison: Callable[[Home], None
     assert "POISONED" not in os.environ
 
 
-NAMED = {"head": _flip(50), "tail": _flip(-1), "rewritten": _rewritten, "halved": _halved, "linked": _linked}
+NAMED = {"head": _flip(50), "piece": _flip_in(1), "rewritten": _rewritten, "halved": _halved, "linked": _linked}
 
 
 @pytest.mark.parametrize("poison", NAMED.values(), ids=NAMED)
@@ -272,9 +284,7 @@ def test_many_writers_at_once_leave_a_whole_entry(home: Home) -> None:
 
 
 @pytest.mark.parametrize("broken", ["no home", "key is a folder", "cache is a file", "full", "off"])
-def test_without_a_cache_everything_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
+def test_without_a_cache_everything_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     """No HOME, a home that cannot be written, a full disk: the policy is compiled."""
     home = Home(tmp_path)
     monkeypatch.setenv("POLICY_CACHE", str(home.cache))

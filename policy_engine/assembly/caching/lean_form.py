@@ -7,10 +7,11 @@ evaluation, is marked or left out, and the lean entry leaves such calls to the f
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from policy_engine.compiler.caching.artifact import Generated
+from policy_engine.compiler.caching.generated import Generated
 from policy_engine.compiler.codegen.module import ModuleBuilder
 from policy_engine.runtime.hints import changes
 from policy_engine.runtime.messages import shown
@@ -46,12 +47,15 @@ class NotSimple(Exception):
 
 
 class LeanWriter:
-    """The pieces of the lean form, numbered from `first`, and their table."""
+    """The pieces of the lean form, numbered from `first`, and their table; `kept` are those of tools that did not change."""
 
-    def __init__(self, policy: CompiledPolicy, generated: Generated, first: int) -> None:
+    def __init__(
+        self, policy: CompiledPolicy, generated: Generated, first: int, kept: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
         self.pieces: list[bytes] = []
         self._generated = generated
-        tools: dict[str, int] = {}
+        self._first = first
+        self._tools: dict[str, int] = {}
         try:
             self.index: dict[str, Any] = {
                 "policy": policy.digest,
@@ -61,7 +65,7 @@ class LeanWriter:
                     subject: [spec_of(record) for record in policy.records.get(subject, ())]
                     for subject in ("principal", "agent", "context")
                 },
-                "tools": tools,
+                "tools": self._tools,
             }
         except NotSimple:
             self.index = {}
@@ -71,8 +75,13 @@ class LeanWriter:
                 piece = marshal.dumps(self._tool(plan))
             except (NotSimple, ValueError):
                 continue
-            tools[name] = first + len(self.pieces)
-            self.pieces.append(piece)
+            self._add(name, piece)
+        for name, piece in kept.items():
+            self._add(name, piece)
+
+    def _add(self, name: str, piece: bytes) -> None:
+        self._tools[name] = self._first + len(self.pieces)
+        self.pieces.append(piece)
 
     def _tool(self, plan: ToolPlan) -> dict[str, Any]:
         if plan.limits.rules or plan.timeouts.rules or plan.errors.rules:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from policy_engine.assembly.caching.lean_form import LeanWriter
 from policy_engine.assembly.caching.recording import RecordingResolver, decoded
 from policy_engine.assembly.provision import Files
 from policy_engine.base.source import Source
-from policy_engine.compiler.caching.artifact import Generated, Stored, restored, stored
+from policy_engine.compiler.caching.artifact import Stored, restored
+from policy_engine.compiler.caching.earlier import Earlier, Left, earlier_of
+from policy_engine.compiler.caching.generated import Generated
 from policy_engine.compiler.caching.plain import Encoder, Unencodable
 from policy_engine.lean import places, vault
 from policy_engine.semantics.artifact import CompiledPolicy
@@ -41,47 +44,67 @@ class Found:
 
 
 class Shelf:
-    """The place of one policy in the cache: the files it begins with, and what the host gave beside them."""
+    """The place of one policy in the cache: the files it begins with, and what the host gave beside them.
+
+    `find` first; then `keep` takes what has not changed from what was found.
+    """
 
     def __init__(self, files: Sequence[str], above: Sequence[str], folder: str, extra: bytes) -> None:
         self._files = list(files)
         self._above = list(above)
         self._folder = folder
         self._extra = extra
+        self._lean: dict[str, bytes] = {}
 
-    def find(self) -> Found | None:
-        """The policy as it was compiled, if all it was made of is unchanged and the entry is proved to be ours."""
+    def find(self) -> Found | Earlier | None:
+        """The policy as it was compiled, where the entry is proved to be ours and all it was made of is unchanged.
+
+        Where that has changed, what the compilation left for the next one.
+        """
         try:
-            entry, texts = vault.opened(self._files, self._folder, self._extra, hashlib.sha256)
-            pieces = entry.pieces()
+            entry = vault.proved(self._files, self._folder, self._extra, hashlib.sha256)
         except (vault.Untrusted, OSError):
             return None
-        sources = [
-            Source(name, text if file is None else decoded(texts[file]) or "")
-            for name, text, file in entry.index["sources"]
-        ]
-        policy = restored(entry.index["plan"], pieces.__getitem__, sources)
-        references = {(reference, file): found for reference, file, found in entry.index["references"]}
-        shown = {file: shown for file, shown, _ in entry.index["files"]}
-        return None if policy is None else Found(policy, Files(self._files, self._above, references, shown, texts))
+        with contextlib.closing(entry), contextlib.suppress(vault.Untrusted, OSError):
+            texts = vault.fits(entry.index, self._folder, hashlib.sha256)
+            return self._earlier(entry) if texts is None else self._found(entry, texts)
+        return None
 
-    def keep(self, policy: CompiledPolicy, read: RecordingResolver) -> None:
+    def _found(self, entry: vault.Entry, texts: dict[str, bytes]) -> Found:
+        index = entry.index
+        sources = [
+            Source(name, text if file is None else decoded(texts[file]) or "") for name, text, file in index["sources"]
+        ]
+        references = {(reference, file): found for reference, file, found in index["references"]}
+        shown = {file: shown for file, shown, _ in index["files"]}
+        files = Files(self._files, self._above, references, shown, texts)
+        return Found(restored(stored_in(entry, sources)), files)
+
+    def _earlier(self, entry: vault.Entry) -> Earlier:
+        """Its places lie in texts that are no more: they are only compared by name."""
+        index = entry.index
+        first, end = len(index["rows"]), len(index["sizes"])
+        lean = entry.pieces(first, end - 1)
+        if index["lean"]:
+            self._lean = {name: lean[number - first] for name, number in index["lean"]["tools"].items()}
+        return earlier_of(entry.piece(end - 1), stored_in(entry, []))
+
+    def keep(self, left: Left, read: RecordingResolver) -> None:
         """Keep a policy that was just compiled from what `read` read; silently not where that cannot be."""
         folder = places.cache_folder()
         if folder is None or not read.complete:
             return
-        try:
-            made = stored(policy)
-            lean = LeanWriter(policy, Generated(policy.code, policy.constants), len(made.pieces))
-        except Unencodable:
-            return
+        made, built = left.made, left.built
+        kept = {name: piece for name, piece in self._lean.items() if name in left.kept}
+        lean = LeanWriter(built, Generated(built.code, built.constants), len(made.pieces), kept)
         with contextlib.suppress(OSError, vault.Untrusted):
             secret = _key()
             name = places.entry_id(self._files, self._folder, self._extra)
             index = {
-                **read.index(), "sources": _sources(made, read), "plan": made.plan, "lean": lean.index,
+                **read.index(), "sources": _sources(made, read), "plan": made.plan, "rows": made.rows,
+                "places": (made.source_of.tobytes(), made.begins.tobytes()), "lean": lean.index,
             }  # fmt: skip
-            blob = vault.written(index, [*made.pieces, *lean.pieces], name, secret, hashlib.sha256)
+            blob = vault.written(index, [*made.pieces, *lean.pieces, left.memory], name, secret, hashlib.sha256)
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
             vault.owned(folder)
             _put(vault.file_of(folder, name), blob)
@@ -106,6 +129,14 @@ def shelf(
     except (OSError, Unencodable, TypeError, ValueError):
         return None
     return Shelf(found, [file for file, _ in above], folder, extra)
+
+
+def stored_in(entry: vault.Entry, sources: list[Source]) -> Stored:
+    """The pieces of an entry that are the policy's."""
+    index = entry.index
+    source_of, begins = index["places"]
+    pieces = entry.pieces(0, len(index["rows"]))
+    return Stored(index["plan"], pieces, index["rows"], sources, array("I", source_of), array("Q", begins))
 
 
 def _sources(made: Stored, read: RecordingResolver) -> list[tuple[str, str | None, str | None]]:

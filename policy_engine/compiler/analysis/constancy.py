@@ -32,11 +32,15 @@ CODES = (NEVER_TRUE, ALWAYS_TRUE)
 
 
 def check_constancy(draft: Draft) -> None:
-    """Look at every guard that reads no name."""
+    """Look at every guard that reads no name, but for rules with which nothing is wrong as is known already."""
     for checked in draft.checked:
         subject = next(checked.subjects, None)
-        if subject is not None:
-            _check(draft, checked, subject)
+        if subject is None or checked.known:
+            continue
+        told = draft.collector.told
+        _check(draft, checked, subject)
+        if draft.collector.told > told:
+            draft.after.facts.pop(checked.key, None)
 
 
 def _check(draft: Draft, checked: CheckedRule, subject: Subject) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal as OneOf, Protocol
 
 from policy_engine.base.source import Source, Span
+from policy_engine.compiler.analysis.memory import Memory
 from policy_engine.diagnostics.model import Code, Collector, Diagnostic, Label
 from policy_engine.semantics.artifact import CompiledPolicy
 from policy_engine.semantics.ast.policy import (
@@ -154,6 +155,8 @@ class Draft:
     """The state of one compilation: what it was asked (the first block) and what the passes worked out.
 
     `checked` holds `rules.CheckedRule`, `layer_tools` a `checking.LayerTools` a layer; both stand above this module.
+    `before` is what an earlier compilation left, `after` what this one leaves; tools in `kept` have the plan of that key
+    in `before`, and none in `policy`.
     """
 
     entry: Sequence[str]
@@ -181,6 +184,9 @@ class Draft:
     extras: set[str] = field(default_factory=set)
     schemas_missing: bool = False
     policy: CompiledPolicy | None = None
+    before: Memory = field(default_factory=Memory)
+    after: Memory = field(default_factory=Memory)
+    kept: dict[str, bytes] = field(default_factory=dict)
 
     def report(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from policy_engine.base.source import Source, Span
 from policy_engine.compiler.analysis.draft import Draft, Layer, LoadedFile, finding
 from policy_engine.compiler.language.parser import parse_policy
+from policy_engine.compiler.language.remembering import Carried
 from policy_engine.diagnostics.model import Code, Diagnostic
 from policy_engine.semantics.ast.policy import UseRules
 
@@ -108,6 +109,7 @@ class _Reader:
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
+        self._carried = Carried(draft.before.items, draft.after.items)
         self._files: dict[str, LoadedFile | None] = {}
         self._layers: dict[str, Layer] = {}
         self._above: dict[str, list[str]] = {}
@@ -205,7 +207,7 @@ class _Reader:
                 self._files[known] = None
             return None
         canonical, source = read
-        tree = parse_policy(source, self._draft.collector)
+        tree = parse_policy(source, self._draft.collector, self._carried)
         file = None if tree is None else LoadedFile(canonical, source, tree)
         self._files[canonical] = file
         if file is not None:

@@ -13,6 +13,7 @@ from policy_engine.compiler.analysis.conditions import Conditions, expressions_o
 from policy_engine.compiler.analysis.defaults import check_default
 from policy_engine.compiler.analysis.draft import Draft, Layer, LoadedFile, Subject
 from policy_engine.compiler.analysis.executability import check_executable
+from policy_engine.compiler.analysis.keys import Keys
 from policy_engine.compiler.analysis.labelling import check_labels
 from policy_engine.compiler.analysis.lets import ExpansionFailed
 from policy_engine.compiler.analysis.limits import check_limit
@@ -27,6 +28,7 @@ from policy_engine.compiler.analysis.outcomes import (
     roots_of_subject,
 )
 from policy_engine.compiler.analysis.phases import Phase, check_kind, phase_of
+from policy_engine.compiler.analysis.recalling import listening, recalled
 from policy_engine.compiler.analysis.telling import check_notes
 from policy_engine.diagnostics.model import Diagnostic
 from policy_engine.semantics.ast.expressions import Expr
@@ -51,7 +53,10 @@ from policy_engine.semantics.ast.policy import (
 
 @dataclass(frozen=True, eq=False)
 class CheckedRule:
-    """A rule with the subjects it acts on, in groups that read alike, and the phase it acts in."""
+    """A rule with the subjects it acts on, in groups that read alike, and the key it is found by again (None = never).
+
+    `known` = an earlier compilation left the fact of it, and it was not checked now.
+    """
 
     rule: Rule
     file: LoadedFile
@@ -59,6 +64,8 @@ class CheckedRule:
     tools: LayerTools
     id: str
     groups: tuple[tuple[Subject, ...], ...]
+    key: bytes | None
+    known: bool
 
     @property
     def subjects(self) -> Iterator[Subject]:
@@ -68,17 +75,32 @@ class CheckedRule:
 
 def check_rules(draft: Draft) -> None:
     """Fill `draft.checked` and `draft.layer_tools`; findings of all rules."""
-    notes, conditions = Notes(draft.collector), Conditions()
+    notes, conditions, keys = Notes(draft.collector), Conditions(), Keys(draft)
     for layer in draft.layers:
         tools = LayerTools(draft, layer, notes, conditions)
         draft.layer_tools.append(tools)
         for file, rule in layer.rules():
-            what = f"`{rule.name.text}`"
-            subjects = check_kind(draft, rule, layer.targets.resolve(rule.targets, what))
-            groups = _alike(tools, rule, subjects)
-            _check(tools, rule, groups)
-            draft.checked.append(CheckedRule(rule, file, layer, tools, f"{file.name}/{rule.name.text}", groups))
+            key = keys.rule(layer, file, rule)
+            fact = None if key is None else draft.before.facts.get(key)
+            groups = _checked(tools, rule, key) if fact is None else recalled(draft, layer, fact)
+            if key is not None and fact is not None:
+                draft.after.facts[key] = fact
+            name, known = f"{file.name}/{rule.name.text}", fact is not None
+            draft.checked.append(CheckedRule(rule, file, layer, tools, name, groups, key, known))
         check_default(tools)
+
+
+def _checked(tools: LayerTools, rule: Rule, key: bytes | None) -> tuple[tuple[Subject, ...], ...]:
+    """The subjects of a rule in groups that read alike, after it was checked for each."""
+    draft, layer = tools.draft, tools.layer
+    with listening(draft, layer) as heard:
+        subjects = check_kind(draft, rule, layer.targets.resolve(rule.targets, f"`{rule.name.text}`"))
+        groups = _alike(tools, rule, subjects)
+        _check(tools, rule, groups)
+    fact = heard.fact(groups)
+    if key is not None and fact is not None:
+        draft.after.facts[key] = fact
+    return groups
 
 
 def _check(tools: LayerTools, rule: Rule, groups: tuple[tuple[Subject, ...], ...]) -> None:

@@ -7,10 +7,10 @@ policy is not cached, and works as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import CodeType, MappingProxyType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from policy_engine.base import values
 from policy_engine.base.source import Source, Span
@@ -31,12 +31,17 @@ def _records() -> tuple[type, ...]:
         found
         for module in MODULES
         for _, found in sorted(vars(module).items())
-        if isinstance(found, type) and is_dataclass(found) and found.__module__ == module.__name__ and found not in NEVER
+        if isinstance(found, type)
+        and is_dataclass(found)
+        and found.__module__ == module.__name__
+        and found not in NEVER
     )
 
 
 RECORDS: Final = _records()
-_TUPLE, _LIST, _DICT, _SET, _FROZENSET, _UINT, _SEARCH, _SPAN, _SOURCE, _FUNCTIONS, _PART, _NO_RULES = range(12)
+_TUPLE, _LIST, _DICT, _SET, _FROZENSET, _UINT, _SEARCH, _SPAN, _SOURCE, _FUNCTIONS, _PART, _NO_RULES, _PLACED = range(
+    13
+)
 _FIRST_RECORD: Final = 16
 _TAGS: Final = {record: _FIRST_RECORD + number for number, record in enumerate(RECORDS)}
 _FIELDS: Final = {record: tuple(field.name for field in fields(record)) for record in RECORDS}
@@ -49,19 +54,30 @@ class Unencodable(Exception):
     """A part of a policy that cannot be stored; names its class."""
 
 
+class Anchors(Protocol):
+    """Tells where the item around a span begins."""
+
+    def around(self, span: Span) -> tuple[int, int]:
+        """The number of the item, and the offset of its first character."""
+        ...
+
+
 class Encoder:
     """Encodes the values of one piece. `part` gives the number of a section that is stored as a piece of its own.
 
-    `names` are those of generated functions; `called` gathers the ones that the encoded values speak of.
+    `names` are those of generated functions; `called` gathers the ones that the encoded values speak of. With
+    `anchors`, spans are told from where the item around them begins, and change only with its text.
     """
 
     def __init__(
-        self, sources: list[Source], names: Container[str] = (), part: Callable[[artifact.Section], int | None] = lambda _: None
-    ) -> None:
+        self, sources: list[Source], names: Container[str] = (),
+        part: Callable[[artifact.Section], int | None] = lambda _: None, anchors: Anchors | None = None,
+    ) -> None:  # fmt: skip
         self.called: set[str] = set()
         self._sources = sources
         self._names = names
         self._part = part
+        self._anchors = anchors
         self._made: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._last: Source | None = None
         self._last_source: Any = None
@@ -95,7 +111,7 @@ class Encoder:
             return (_DICT, *(self.encode(part) for pair in value.items() for part in pair))
         if kind is UInt:
             return (_UINT, int(value))
-        if kind is Source:
+        if kind is Source and self._anchors is None:
             return (_SOURCE, self._number(value))
         if kind is MethodType and type(value.__self__) is _PATTERN and value.__name__ == "search":
             return (_SEARCH, value.__self__.pattern)
@@ -120,6 +136,9 @@ class Encoder:
 
     def _span(self, value: Span) -> tuple[Any, ...]:
         """Spans are small and many: they are not kept one by one."""
+        if self._anchors is not None:
+            number, begin = self._anchors.around(value)
+            return (_PLACED, number, value.start - begin, value.end - begin)
         if value.source is not self._last:
             self._last, self._last_source = value.source, self.encode(value.source)
         return (_SPAN, self._last_source, value.start, value.end)
@@ -138,11 +157,14 @@ def _is_language(value: Mapping[Any, Any]) -> bool:
 
 
 class Decoder:
-    """Decodes the values of one piece; `part` gives what is stored as a piece of its own."""
+    """Decodes the values of one piece; `part` gives what is stored as a piece of its own, `places` where items begin."""
 
-    def __init__(self, sources: list[Source], part: Callable[[int], Any]) -> None:
+    def __init__(
+        self, sources: list[Source], part: Callable[[int], Any], places: Sequence[tuple[Source, int]] = ()
+    ) -> None:
         self._sources = sources
         self._part = part
+        self._places = places
         self._made: dict[int, Any] = {}
 
     def decode(self, value: Any) -> Any:
@@ -159,6 +181,9 @@ class Decoder:
         tag = value[0]
         if tag >= _FIRST_RECORD:
             return RECORDS[tag - _FIRST_RECORD](*map(self.decode, value[1:]))
+        if tag == _PLACED:
+            source, begin = self._places[value[1]]
+            return Span(source, begin + value[2], begin + value[3])
         if tag == _SPAN:
             return Span(self.decode(value[1]), value[2], value[3])
         return _DECODERS[tag](self, value)

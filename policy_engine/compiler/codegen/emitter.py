@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, TypeAlias
 
 from policy_engine.compiler.codegen import build
 from policy_engine.compiler.codegen.kinds import BOOLS, Kinds, kinds
+from policy_engine.compiler.codegen.naming import Naming, mark_of
 from policy_engine.semantics.ast.expressions import Expr
 from policy_engine.semantics.functions.declaration import Function
 from policy_engine.semantics.types import Type
@@ -29,19 +31,18 @@ class LeftToTheInterpreter(Exception):
 
 @dataclass(slots=True)
 class Constants:
-    """Values that generated code names but Python cannot write: one namespace a module, equal values kept once."""
+    """Values that generated code names but Python cannot write: one namespace a module, equal values kept once.
 
+    What has a key is named by it, and everything else by the unit that is generated and its place in it (`naming.py`).
+    """
+
+    naming: Naming = field(default_factory=Naming)
     values: dict[str, Any] = field(default_factory=dict)
-    _names: dict[Any, str] = field(default_factory=dict)
 
     def add(self, hint: str, value: Any, key: Any = None) -> str:
         """The name under which code finds `value`; the same name again for the same `key`."""
-        if key is not None and key in self._names:
-            return self._names[key]
-        name = f"{hint}_{len(self.values)}"
-        self.values[name] = value
-        if key is not None:
-            self._names[key] = name
+        name = self.naming.next(hint) if key is None else intern(f"{hint}_{mark_of(key)}")
+        self.values.setdefault(name, value)
         return name
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import linecache
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from sys import intern
 from types import CodeType
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from policy_engine.compiler.codegen.index.parts import (
 )
 from policy_engine.compiler.codegen.index.planning import Planner
 from policy_engine.compiler.codegen.lines import placed, source_of
+from policy_engine.compiler.codegen.naming import Naming
 from policy_engine.semantics.activation import ENVIRONMENT_NAMES
 from policy_engine.semantics.artifact import Batch, Index, Value
 from policy_engine.semantics.ast.expressions import Expr, Literal
@@ -56,17 +58,26 @@ class ModuleBuilder:
         self.filename = filename
         self._index_from = index_from
         self._functions = functions
-        self._constants = Constants()
+        self._naming = Naming()
+        self._constants = Constants(self._naming)
         self._definitions: list[ast.stmt] = []
+
+    def unit(self, mark: str) -> AbstractContextManager[None]:
+        """What is generated inside is named after `mark`: a digest of all that can influence it."""
+        return self._naming.unit(mark)
 
     def batch(
         self, hint: str, conditions: Sequence[Expr], on_error: Sequence[bool], types: Mapping[Expr, Type]
     ) -> Batch:
         """A function that evaluates `conditions`; `on_error[i]` is the bit that an error of condition `i` sets."""
-        batch = Batch(tuple(conditions), tuple(on_error), self._function_name(hint), self._functions)
-        constant_name = f"{batch.function}_batch"
+        batch = Batch(tuple(conditions), tuple(on_error), self._naming.next(hint), self._functions)
+        constant_name = intern(f"{batch.function}_batch")
         self._constants.values[constant_name] = batch
-        if self._index_from is None or len(conditions) < self._index_from or not self._indexed(batch, constant_name, types):
+        if (
+            self._index_from is None
+            or len(conditions) < self._index_from
+            or not self._indexed(batch, constant_name, types)
+        ):
             self._linear(batch, constant_name, types)
         return batch
 
@@ -106,7 +117,7 @@ class ModuleBuilder:
 
     def value(self, hint: str, expression: Expr, types: Mapping[Expr, Type]) -> Value:
         """A function that gives the value of `expression`, or raises: `evaluation.run_value` then interprets."""
-        value = Value(expression, self._function_name(hint), self._functions)
+        value = Value(expression, self._naming.next(hint), self._functions)
         emitter = new_emitter(_read_name, self._constants, types, self._functions, build.load("env"))
         try:
             code = emitter.value(expression)
@@ -129,9 +140,6 @@ class ModuleBuilder:
     def source(self) -> str:
         """The module as text, for people: `policy explain`, tracebacks, tests."""
         return source_of(self._definitions)
-
-    def _function_name(self, hint: str) -> str:
-        return f"{re.sub(r'[^A-Za-z0-9]+', '_', hint).strip('_') or 'rules'}_{len(self._definitions)}"
 
     def _define(self, name: str, body: list[ast.stmt]) -> None:
         self._definitions.append(function(name, PARAMETERS, body))

@@ -16,7 +16,7 @@ from policy_engine.compiler.language.checks import CHECKS
 from policy_engine.compiler.language.codes import MISSING_HEADER, TWO_HEADERS
 from policy_engine.compiler.language.grammar import Start, parse_piece
 from policy_engine.compiler.language.messages import RULE_EFFECT, head_fault, syntax_fault
-from policy_engine.compiler.language.remembering import Remembered
+from policy_engine.compiler.language.remembering import Carried, Remembered
 from policy_engine.compiler.language.sizes import check_characters, piece_fits, source_fits
 from policy_engine.compiler.language.splitting import Piece, split
 from policy_engine.compiler.language.words import DECLARATION_FORMS
@@ -28,19 +28,20 @@ MAX_FAULTY_ITEMS: Final = 50
 _ITEMS: Final = Remembered()
 
 
-def parse_policy(source: Source, collector: Collector) -> PolicyFile | None:
+def parse_policy(source: Source, collector: Collector, carried: Carried | None = None) -> PolicyFile | None:
     """The file with its header and all items that parsed; what did not is told in `collector`.
 
-    None where nothing of it can be used: too long, deceiving characters in code, or neither header nor item.
+    Items in `carried` are not parsed again. None where nothing of it can be used: too long, deceiving characters in
+    code, or neither header nor item.
     """
     if not source_fits(source, collector) or not check_characters(source, collector):
         return None
     pieces = split(source)
-    header = _header(source, pieces, collector)
+    header = _header(source, pieces, collector, carried)
     items: list[Item] = []
     faulty = 0
     for piece in pieces[1:] if pieces and pieces[0].keyword == "policy" else pieces:
-        item = _item(piece, collector)
+        item = _item(piece, collector, carried)
         if item is not None:
             items.append(item)
             continue
@@ -59,9 +60,9 @@ def parse_policy(source: Source, collector: Collector) -> PolicyFile | None:
     return file
 
 
-def _header(source: Source, pieces: tuple[Piece, ...], collector: Collector) -> Header | None:
+def _header(source: Source, pieces: tuple[Piece, ...], collector: Collector, carried: Carried | None) -> Header | None:
     if pieces and pieces[0].keyword == "policy":
-        return cast("Header | None", _parse(pieces[0], "header", collector))
+        return cast("Header | None", _parse(pieces[0], "header", collector, carried))
     scrap = pieces[0].scraps[0] if pieces else None
     place = Span(source, scrap.start, scrap.end) if scrap else Span(source, 0, 0)
     collector.add(
@@ -75,7 +76,7 @@ def _header(source: Source, pieces: tuple[Piece, ...], collector: Collector) -> 
     return None
 
 
-def _item(piece: Piece, collector: Collector) -> Item | None:
+def _item(piece: Piece, collector: Collector, carried: Carried | None) -> Item | None:
     if piece.keyword == "policy":
         place = Span(piece.span.source, piece.scraps[0].start, piece.scraps[0].end)
         message = "`policy` stands in the middle of a file; a file is one policy, and its header comes first"
@@ -83,18 +84,18 @@ def _item(piece: Piece, collector: Collector) -> Item | None:
         effect = "nobody could say which policy the rules belong to, so it does not load"
         collector.add(Diagnostic(TWO_HEADERS, message, (Label(place, "second header"),), effect, help_))
         return None
-    return cast("Item | None", _parse(piece, "item", collector))
+    return cast("Item | None", _parse(piece, "item", collector, carried))
 
 
-def _parse(piece: Piece, start: Start, collector: Collector) -> Header | Item | None:
+def _parse(piece: Piece, start: Start, collector: Collector, carried: Carried | None) -> Header | Item | None:
     key = (start, piece.keyword or "", piece.span.text)
-    known = cast("Header | Item | None", _ITEMS.recall(key, piece.span))
+    known = cast("Header | Item | None", _ITEMS.recall(key, piece.span, carried))
     if known is not None:
         return known
     own = Collector()
     node = _parsed(piece, start, own)
     if node is not None and not own.diagnostics:
-        _ITEMS.keep(key, node, piece.span)
+        _ITEMS.keep(key, node, piece.span, carried)
     for diagnostic in own.diagnostics:
         collector.add(_with_effect(diagnostic, piece))
     return node

@@ -8,8 +8,8 @@ node, because most are never asked for again.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from hashlib import blake2b
 from types import ModuleType
 from typing import Any, Final
@@ -88,6 +88,14 @@ def _unpacked(packed: Any, source: Source, by: int) -> Any:
     return made
 
 
+@dataclass(frozen=True)
+class Carried:
+    """Packed trees from one compilation to the next, by the digests of their keys: those there were, and those there are."""
+
+    before: Mapping[bytes, bytes]
+    after: dict[bytes, bytes]
+
+
 class Remembered:
     """Trees by their text. `key` = texts, the last one alone with NULs: all that a tree depends on beside its place."""
 
@@ -95,20 +103,28 @@ class Remembered:
         self._kept: dict[bytes, bytes] = {}
         self._chars = 0
 
-    def recall(self, key: Sequence[str], span: Span) -> Any | None:
-        """The tree of a text that was parsed before, as it stands at `span`."""
-        kept = self._kept.get(_digest(key))
+    def recall(self, key: Sequence[str], span: Span, carried: Carried | None = None) -> Any | None:
+        """The tree of a text that was parsed before, here or where `carried` comes from, as it stands at `span`."""
+        name = _digest(key)
+        kept = self._kept.get(name)
+        if carried is not None:
+            kept = kept or carried.before.get(name)
+            if kept is not None:
+                carried.after[name] = kept
         return None if kept is None else _unpacked(marshal.loads(decompress(kept)), span.source, span.start)
 
-    def keep(self, key: Sequence[str], node: Any, span: Span) -> None:
+    def keep(self, key: Sequence[str], node: Any, span: Span, carried: Carried | None = None) -> None:
         """Remember a tree that was parsed at `span` without a finding. What cannot be moved is not kept."""
         self._chars += span.end - span.start
         if self._chars > MAX_KEPT_CHARS:
             self._kept, self._chars = {}, span.end - span.start
         try:
-            self._kept[_digest(key)] = compress(marshal.dumps(_packed(node, span.start)), 1)
+            name, kept = _digest(key), compress(marshal.dumps(_packed(node, span.start)), 1)
         except (KeyError, ValueError):  # a kind of node that nobody listed, a literal that `marshal` does not know
             return
+        self._kept[name] = kept
+        if carried is not None:
+            carried.after[name] = kept
 
 
 def _digest(key: Sequence[str]) -> bytes:

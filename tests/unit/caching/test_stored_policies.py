@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ TOOLS = f'[{{"name": "one", "inputSchema": {_INPUT}}}, {{"name": "two", "inputSc
 
 def again(policy: CompiledPolicy) -> CompiledPolicy:
     """The policy after it was stored and restored."""
-    made = stored(policy)
-    return restored(made.plan, made.pieces.__getitem__, made.sources)
+    return restored(stored(policy))
 
 
 def test_restored_policies_decide_what_compiled_ones_do() -> None:
@@ -116,11 +116,12 @@ def test_plans_are_read_when_their_tool_is_first_used() -> None:
     made = stored(loads(SHARED, files={"t.json": TOOLS}).compiled)
     read: list[int] = []
 
-    def piece(number: int) -> bytes:
-        read.append(number)
-        return made.pieces[number]
+    class Watched(list[bytes]):
+        def __getitem__(self, number: Any) -> Any:
+            read.append(number)
+            return super().__getitem__(number)
 
-    policy = restored(made.plan, piece, made.sources)
+    policy = restored(replace(made, pieces=Watched(made.pieces)))
     assert read == [made.plan[0]]
     assert policy.tools["one"].name == "one"
     assert made.plan[1]["two"] not in read

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policy_engine.compiler.analysis.building import ON_ERROR
+from policy_engine.compiler.analysis.sections import ON_ERROR
 from policy_engine.compiler.analysis.targets import EVENTS
 from policy_engine.semantics.ast.expressions import Literal
 from policy_engine.semantics.linking import link
@@ -37,7 +37,7 @@ validate b on crm.search require result.ok == true
 
 def test_order_and_files_do_not_change_the_plan(compiled: Any) -> None:
     """Law 1: the same rules in another order give the same sections."""
-    rules = ["allow a on crm.*", "deny b on crm.refund when args.amount > 1.0", "deny c on crm.* when run.id == \"\""]
+    rules = ["allow a on crm.*", "deny b on crm.refund when args.amount > 1.0", 'deny c on crm.* when run.id == ""']
     one, other = compiled("\n".join(rules)), compiled("\n".join(reversed(rules)))
     for tool in ("crm.refund", "crm.lookup"):
         assert one.rules(tool) == other.rules(tool)
@@ -81,7 +81,7 @@ def test_a_rule_without_guards_is_the_literal_true(compiled: Any) -> None:
 
 def test_every_event_has_a_plan(compiled: Any) -> None:
     """The runtime refuses events without one."""
-    policy = compiled("allow a on crm.search\ndeny b on @* when run.id == \"\"").policy
+    policy = compiled('allow a on crm.search\ndeny b on @* when run.id == ""').policy
     assert set(policy.events) == set(EVENTS)
     assert all([rule.id for rule in plan.decide.rules] == ["p/b"] for plan in policy.events.values())
 
@@ -97,7 +97,11 @@ def test_layers_carry_their_default(compiled: Any) -> None:
     policy = compiled('allow a on crm.*\nqueues ops\ndefault escalate to 2 of ops within 10m else reply "no"').policy
     (layer,) = policy.layers
     assert (layer.default, layer.hint) == ("escalate", True)
-    assert (layer.ladder.tiers[0].count, layer.ladder.tiers[0].queue, layer.ladder.otherwise.kind) == (2, "ops", "reply")
+    assert (layer.ladder.tiers[0].count, layer.ladder.tiers[0].queue, layer.ladder.otherwise.kind) == (
+        2,
+        "ops",
+        "reply",
+    )
     assert compiled("allow a on crm.*").policy.layers[0].default == "deny"
 
 
@@ -137,7 +141,9 @@ def test_a_policy_that_needs_an_extra_is_refused_by_load_where_it_is_missing(
     compiled: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message names what to install; `check` asks for nothing."""
-    source = "allow a on crm.*\nlet read_only = sql(args.id).statements == ['select']\ndeny x on crm.lookup unless read_only"
+    source = (
+        "allow a on crm.*\nlet read_only = sql(args.id).statements == ['select']\ndeny x on crm.lookup unless read_only"
+    )
     assert compiled(source).errors == []
     monkeypatch.setitem(sys.modules, "sqlglot", None)
     assert compiled(source, executable=False).errors == []

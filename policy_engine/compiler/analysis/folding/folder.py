@@ -30,7 +30,7 @@ class _Kept:
 
 
 class Folder:
-    """One a policy."""
+    """One a policy. `looked_back` counts the conditions that may be about calls before."""
 
     def __init__(self, module: ModuleBuilder, histories: frozenset[str] = frozenset()) -> None:
         self._module = module
@@ -38,10 +38,14 @@ class Folder:
         self._tracks: dict[tuple[object, ...], _Kept] = {}
         self._folds: list[Fold] = []
         self._scanned: dict[tuple[Span, str], None] = {}
+        self.looked_back = 0
 
     def fold(self, condition: Expr) -> Expr:
         """The condition with questions in the place of what folds; itself where nothing does."""
-        return self._folded(condition, frozenset()) if self._looks_back(condition) else condition
+        if not self._looks_back(condition):
+            return condition
+        self.looked_back += 1
+        return self._folded(condition, frozenset())
 
     def _looks_back(self, condition: Expr) -> bool:
         """Whether anything in it may be about calls before. Of most conditions nothing is."""
@@ -117,7 +121,11 @@ class Folder:
         own = tuple(renamed(key, names) for key, _ in tests.keys)
         value = start = reduce = None
         if reducing is not None and reducing.value is not None:
-            value, start, reduce = renamed(reducing.value[1], {reducing.value[0]: "args"}), reducing.start, reducing.reduce
+            value, start, reduce = (
+                renamed(reducing.value[1], {reducing.value[0]: "args"}),
+                reducing.start,
+                reducing.reduce,
+            )
         parts = (test, rows, row_test, *own, value, start)
         of_row = tuple(position in tests.row_keys for _, position in tests.keys)
         identity = (source.name, source.attempts, reduce, of_row, *(part and shape(part) for part in parts))
