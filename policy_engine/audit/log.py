@@ -28,7 +28,7 @@ ABOUT: Final = ""
 """The name under which the `about` of a policy is kept among its sources: no file has it."""
 _NEVER_SHOWN: Final[Mapping[str, frozenset[str]]] = {"result": frozenset(("result",)), "asked": frozenset(("asked",))}
 _NOTHING: Final[frozenset[str]] = frozenset()
-_NO_PAYLOADS: Final[dict[str, Any]] = {}
+_NO_PAYLOADS: Final[tuple[dict[str, Any], None]] = ({}, None)
 
 
 class AuditError(Exception):
@@ -85,7 +85,7 @@ class Audit:
         """Keep a record; its digest. Raises `AuditError`."""
         kind, at, run, call, body, payloads = record
         said, payload = (
-            beside.kept(payloads, self._payloads, _withheld(kind, body, payloads)) if payloads else (_NO_PAYLOADS, None)
+            beside.kept(payloads, self._payloads, _withheld(kind, body, payloads)) if payloads else _NO_PAYLOADS
         )
         data = canonical({
             "at": at, "body": body if type(body) is dict else dict(body), "call": call, "kind": kind, "payloads": said,

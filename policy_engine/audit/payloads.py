@@ -62,7 +62,7 @@ def kept(
     """The commitments that the record holds, and the bytes that stand beside it. `withheld` are payloads whose value must
     not be kept, unless all are kept whole."""
     said: dict[str, Any] = {}
-    beside: list[bytes] = []
+    beside = b""
     salts, masking = SALTS.ready, keeping == "masked"
     for name, value in payloads.items():
         try:
@@ -72,15 +72,15 @@ def kept(
         data, raw = encoded(value)
         if keeping == "digests" or (withheld and masking and name in withheld):
             said[name] = [commitment(salt, raw), "digest", sha256(salt).hexdigest()]
-            beside.append(b'%b"%b"]' % (_named(name), salt))
+            beside += b'%b%b"%b"]' % (b"," if beside else b"{", _named(name), salt)
             continue
         if masking and doubtful(data) and name not in NEVER_MASKED and (shown := masked(data))[1]:
             raw = written({"masked": shown[1], "value": shown[0]})
             said[name] = [commitment(salt, raw), "masked"]
         else:
             said[name] = sha256(salt + raw).hexdigest()
-        beside.append(b'%b"%b",%b]' % (_named(name), salt, raw))
-    return said, b"{%b}" % b",".join(beside) if beside else None
+        beside += b'%b%b"%b",%b]' % (b"," if beside else b"{", _named(name), salt, raw)
+    return said, beside + b"}" if beside else None
 
 
 class Payload:

@@ -69,8 +69,8 @@ class RunEnded(TypedDict):
 
 class DecisionBody(TypedDict):
     """The last decision about a call before it runs, or does not. `event` is the digest of the request, `state` that of
-    the run before it; `took` is nanoseconds by stage; `approvers` are the ids of those whose answers counted;
-    `tries` tells the number of earlier times the same call was decided (a resume).
+    the run before it; `took` is nanoseconds by stage since the call's record before; `approvers` are the ids of those whose
+    answers counted; `tries` tells the number of earlier times the same call was decided (a resume).
 
     `event` leaves out the host's id of the call and the moment: the same request made again has the same, which is how a
     loop is seen. `hinted`: the agent was told the nearest call that would pass. `wait` (nanoseconds): how long it was told to

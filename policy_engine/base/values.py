@@ -147,6 +147,8 @@ def outward(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if isinstance(value, dict):
+        if _PLAIN.issuperset(map(type, value.values())):
+            return value.copy()
         return {key: item if type(item) in _PLAIN else outward(item) for key, item in value.items()}
     if isinstance(value, list):
         return [outward(item) for item in value]

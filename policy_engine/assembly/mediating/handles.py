@@ -17,8 +17,8 @@ from policy_engine.assembly.mediating.resuming import resumed
 from policy_engine.assembly.mediating.sync_driver import SyncDriver
 from policy_engine.base.refusals import Denied
 from policy_engine.base.request import Agent, request_of
+from policy_engine.base.values import Timestamp
 from policy_engine.runtime.mediation.call import Call, refusal
-from policy_engine.runtime.mediation.digests import moment
 from policy_engine.runtime.mediation.effects import Flow, immediate
 from policy_engine.runtime.mediation.events import happen
 from policy_engine.runtime.mediation.lifecycle import (
@@ -152,12 +152,13 @@ class _Held:
         world = run.world
         own = f"#{next(run.numbers)}" if id is None else f"#{id}" if id.startswith("#") else id
         name = run.prefix + own
-        at = moment(world.clocks.now())
+        at = Timestamp(world.clocks.now() // 1000 * 1000)  # as `moment`
+        mode = world.mode if world.mode_until is None else world.mode_now()
         request = request_of(tool, args, run.principal, run.agent, run.context, own, at, annotations or {}, digest)
         function = execute if execute is not None else world.wishes.tools.get(tool)
         if function is None:
             raise TypeError(f"no function runs {tool}: give execute=…, or tools={{{tool!r}: …}} to the mediator")
-        return mediate(Call(world, run, world.policy, world.mode_now(), request, name, function, id is not None, to_data))
+        return mediate(Call(world, run, world.policy, mode, request, name, function, id is not None, to_data))
 
     def _flow_step(self, kind: str, text: str, tokens: int, cost: float) -> Flow[Any]:
         if text:

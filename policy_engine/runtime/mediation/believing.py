@@ -5,13 +5,13 @@ Stores are made by others and may be out of order: what they answer is looked at
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any, Final, Literal as OneOf
 
 from policy_engine.runtime.ports.counters import Admission, Full
 
 _LONGEST: Final = (1 << 63) - 1
+DIGEST_LENGTH: Final = 64
+"""Of what `AuditLog.append` says, in hex."""
 
 
 class Nonsense(ValueError):
@@ -42,10 +42,6 @@ def believed_state(answer: Any) -> OneOf["closed", "open"]:
     if type(answer) is not str or answer not in ("closed", "open"):
         raise Nonsense("a breaker is in no state that there is")
     return answer  # type: ignore[return-value]
-
-
-is_digest: Final[Callable[[str], object]] = re.compile(r"[0-9a-f]{64}").fullmatch
-"""Whether a text is what `AuditLog.append` says: the digest (hex) of what is kept from now on."""
 
 
 def believed_silence(answer: Any) -> None:

@@ -12,7 +12,7 @@ from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.records import BreakerBody, Cause, DecisionBody, EventBody, LeakBody, OutcomeBody, Status
 from policy_engine.base.request import Approval
 from policy_engine.base.values import Timestamp, timestamp_of
-from policy_engine.runtime.mediation.believing import Nonsense, is_digest
+from policy_engine.runtime.mediation.believing import DIGEST_LENGTH, Nonsense
 from policy_engine.runtime.mediation.call import Call
 from policy_engine.runtime.mediation.people.desk import Standing
 from policy_engine.runtime.mediation.runs import MediatedRun
@@ -26,7 +26,8 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
         "policy": decision.policy_digest, "event": call.digest, "state": call.state, "enforced": call.enforced,
         "tries": 0 if call.identity is None else call.identity.tries, "seen": call.seen, "entry": call.entry,
     }  # fmt: skip
-    _besides(body, decision, call)
+    _besides(body, decision)
+    _timed(body, call)
     if call.limits:
         body["limits"] = [list(one) for one in call.limits]
     if decision.degradation is not None:
@@ -69,11 +70,10 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
     if attempted.error is not None or status == "timeout":
         body["error"] = "timeout" if attempted.error is None else type(attempted.error).__name__
     if output is not None:
-        _besides(body, output, call)
+        _besides(body, output)
         if labels:
             body["labels"] = labels
-    elif call.took:
-        body["took"] = dict(call.took)
+    _timed(body, call)
     if call.limits:
         body["limits"] = [list(one) for one in call.limits]
     payloads: dict[str, Any] = {}
@@ -94,7 +94,7 @@ def write_event(
     run: MediatedRun, name: str, decision: Decision, body: EventBody, fields: Any, approvals: tuple[Approval, ...], at: int
 ) -> str:
     """An event and what was decided about it."""
-    _besides(body, decision, None)
+    _besides(body, decision)
     payloads: dict[str, Any] = {"fields": fields}
     if decision.allowed:
         payloads["shown"] = decision.engine_result
@@ -137,21 +137,26 @@ def _beside(call: Call, record: Record) -> None:
 
 
 def write(run: MediatedRun, record: Record) -> str:
-    """Append to the log; a digest that is none is a log that lies, and raises `Nonsense`."""
+    """Append to the log; a digest that is none is a log that lies, and a `ValueError`."""
     digest = run.world.log.append(record)
-    if type(digest) is not str or not is_digest(digest):
+    if type(digest) is not str or len(digest) != DIGEST_LENGTH:
         raise Nonsense("the log gave no digest")
+    bytes.fromhex(digest)
     return digest
 
 
-def _besides(body: Any, decision: Decision, call: Call | None) -> None:
+def _timed(body: Any, call: Call) -> None:
+    """What stages took since the call's last record: each is told once."""
+    if call.took:
+        body["took"], call.took = call.took, {}
+
+
+def _besides(body: Any, decision: Decision) -> None:
     if decision.observed:
         body["observed"] = list(decision.observed)
     errors = decision.details.errors()
     if errors:
         body["errors"] = [[error.rule, error.kind, error.place] for error in errors]
-    if call is not None and call.took:
-        body["took"] = dict(call.took)
 
 
 def approval_data(approval: Approval) -> dict[str, Any]:

@@ -65,6 +65,19 @@ def test_stats_from_the_audit_equal_the_live_ones(mediate: Callable[..., Mediato
     assert told["completion"]["rate"] == 1.0
 
 
+def test_each_stage_of_a_call_is_counted_once(mediate: Callable[..., Mediator]) -> None:
+    """What the decision's record tells of a stage, the outcome's does not tell again: latencies count calls, not records."""
+    live = Stats()
+    mediator = mediate("", watchers=[live])
+    with mediator.run(principal=USER, agent="bot", input="look up 7") as run:
+        for _ in range(3):
+            run.call("crm.look", {"id": "7"}, execute=lambda id: GOOD)
+    stages = live.result()["latency"]
+    assert {name: stages[name]["count"] for name in ("decide", "execute", "check")} == {
+        "decide": 3, "execute": 3, "check": 3,
+    }  # fmt: skip
+
+
 def test_stats_stay_equal_when_threads_share_a_mediator(mediate: Callable[..., Mediator]) -> None:
     """Nothing is counted twice or lost under threads."""
     live = Stats()
