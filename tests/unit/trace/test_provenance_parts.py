@@ -19,6 +19,7 @@ from policy_engine.runtime.trace.provenance.dates import (
 )  # fmt: skip
 from policy_engine.runtime.trace.provenance.index.apart import plainly_apart, taken_apart
 from policy_engine.runtime.trace.provenance.index.lexicon import Lexicon
+from policy_engine.runtime.trace.provenance.index.suspicion import words_and_identifiers
 from policy_engine.runtime.trace.provenance.index.texts import TextIndex
 from policy_engine.runtime.trace.provenance.index.walk import Walk
 from policy_engine.runtime.trace.provenance.leaves import LabelAt, leaves_of
@@ -70,6 +71,18 @@ def test_many_tokens_are_learned_as_one_by_one(tokens: list[str], before: list[s
 
 def _sets(held: dict[Any, str | list[str]]) -> dict[Any, set[str]]:
     return {key: {tokens} if isinstance(tokens, str) else set(tokens) for key, tokens in held.items()}
+
+
+SPACES = st.sampled_from((" ", "  ", "\n", "\t", "\x1c", "\x85", "\u2028", "\u00a0", "-", ", "))
+
+
+@settings(max_examples=max(500, CASES), deadline=None)
+@given(st.one_of(st.lists(st.one_of(TOKENS, SPACES), max_size=10).map("".join), st.text(max_size=12)))
+def test_a_value_is_taken_apart_for_suspicion_as_any_text(value: str) -> None:
+    """Its loose words in order, and its loose identifiers; those of ASCII are found by tables of characters."""
+    words, identifiers = words_and_identifiers(value, Lexicon())
+    assert tuple(words) == Text(value).loose_words
+    assert set(identifiers) == Text(value).loose_identifiers
 
 
 @settings(max_examples=max(500, CASES), deadline=None)

@@ -221,16 +221,21 @@ def may_date(token: str) -> bool:
     return "-" in token and _YEAR_AND_MONTH.search(token) is not None
 
 
+def months_begun(token: str) -> tuple[str, ...]:
+    """The beginnings of months in a token: a text names no month but those that its tokens tell of."""
+    low = token.lower()
+    return tuple(beginning for beginning in BEGINNINGS if beginning in low)
+
+
 def dated_among(tokens: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The tokens around which a date may stand, with the beginnings of months in each, which are all that a text names."""
+    """The tokens around which a date may stand, with the months begun in each; sooner than a look at each token."""
     together = " ".join(tokens).lower()
     begun = [beginning for beginning in BEGINNINGS if beginning in together]
     if begun or "-" in together:
         for token in tokens:
             low = token.lower()
-            here = tuple(beginning for beginning in begun if beginning in low)
-            if (here or "-" in low) and may_date(token):
-                yield token, here
+            if ("-" in low or any(beginning in low for beginning in begun)) and may_date(token):
+                yield token, months_begun(token)
 
 
 def clocks_in(text: str) -> Iterator[Clock]:

@@ -11,7 +11,7 @@ from itertools import chain, compress, filterfalse
 from operator import itemgetter
 from typing import Final, Literal as OneOf, TypeVar
 
-from policy_engine.runtime.trace.provenance.dates import BEGINNINGS, dated_among
+from policy_engine.runtime.trace.provenance.dates import BEGINNINGS, dated_among, months_begun
 from policy_engine.runtime.trace.provenance.index.apart import taken_apart
 
 GAP: Final = "\n"
@@ -59,16 +59,17 @@ class Lexicon:
         self._asked_alike = _Asked(2)
 
     def learn(self, tokens: Iterable[str]) -> None:
-        """Remember those of many tokens that are new. Plain words, which are most, are taken apart all at once."""
+        """Remember those of many tokens that are new. Of letters and digits, as most are, they are folded all at once."""
         fresh = list(filterfalse(self.words.__contains__, dict.fromkeys(tokens)))
-        plain = [token for token in fresh if token.isalpha() and token.isascii()]
+        plain = [token for token in fresh if token.isalnum() and token.isascii() and not token.isdigit()]
         if plain:
             lowered = " ".join(plain).lower().split()
             apart = dict(zip(plain, zip(lowered, strict=True), strict=True))
             self.words.update(apart)
             self.loose.update(apart)
+            self.alike.update([(token, apart[token]) for token in plain if not token.isalpha()])
             for token in compress(plain, map(BEGINNINGS.__contains__, map(_FIRST_THREE, lowered))):
-                self.dated[token] = (token[:3].lower(),)
+                self.dated[token] = months_begun(token)
         if len(plain) < len(fresh):
             others = list(filterfalse(self.words.__contains__, fresh))
             for token in others:

@@ -7,32 +7,20 @@ labels. Called by `places` and `words`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
-from itertools import chain, compress, count, repeat
+from collections.abc import Iterable, Iterator
+from itertools import chain, compress, count, filterfalse, repeat
 from operator import is_not, not_
+from typing import Final
 
 from policy_engine.runtime.trace.provenance.index.lexicon import Lexicon
-from policy_engine.runtime.trace.provenance.tokens import SHARED_WORDS
+from policy_engine.runtime.trace.provenance.text import ASCII_MARK
+from policy_engine.runtime.trace.provenance.tokens import LOOSE_WORD, SHARED_WORDS
 
-
-class Suspect:
-    """A value taken apart for comparison, once for all kinds."""
-
-    def __init__(self, value: str, lexicon: Lexicon) -> None:
-        tokens = value.split()
-        self.words = lexicon.loose_of(tokens)
-        # Plain words have no identifier in them; put aside first, because most tokens are such.
-        marked = [token for token in tokens if not token.isalpha()]
-        if not value.isascii():
-            marked = tokens
-        self.identifiers = lexicon.alike_of(marked)
-
-    @cached_property
-    def runs(self) -> list[int]:
-        """Each row of five words."""
-        words = self.words
-        return list(map(hash, zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)))
+_LOOSE: Final = bytes(
+    ord(chr(code).lower()) if code < 128 and LOOSE_WORD.match(chr(code)) else 32 for code in range(256)
+)
+"""Of ASCII: the characters of words in small letters, spaces for all others; so split, it is what `LOOSE_WORD` finds."""
+_NO_MARKS: Final = bytes(code for code in range(256) if code > 127 or not ASCII_MARK.match(chr(code)))
 
 
 class Suspicions:
@@ -43,6 +31,7 @@ class Suspicions:
         self._identifiers: list[dict[str, int]] = []
         self._short: list[dict[tuple[str, ...], int]] = []
         self._short_heads: list[set[str]] = []
+        self._heads: set[str] = set()
         self._runs: dict[int, tuple[int, int]] = {}
         self._later: dict[int, dict[int, int]] = {}
 
@@ -63,14 +52,16 @@ class Suspicions:
                 keep(form, number)
         words = list(chain.from_iterable(map(self._lexicon.loose.__getitem__, tokens)))
         within = bytearray(len(words))  # where a row of five begins that no break crosses
+        short, heads = self._short[kind], self._short_heads[kind]
         start = 0
         for end in compress(count(), map(not_, words)):
             size = end - start
             if size >= SHARED_WORDS:
                 within[start : end - SHARED_WORDS + 1] = b"\1" * (size - SHARED_WORDS + 1)
             elif size:
-                self._short[kind].setdefault(tuple(words[start:end]), number)
-                self._short_heads[kind].add(words[start])
+                short.setdefault(tuple(words[start:end]), number)
+                heads.add(words[start])
+                self._heads.add(words[start])
             start = end + 1
         rows = zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)
         self._add_runs(map(hash, compress(rows, within)), len(words), (kind, number))
@@ -91,28 +82,36 @@ class Suspicions:
         if held is not self._runs:
             self._runs.update(held)
 
-    def sharing_much(self, suspect: Suspect, length: int) -> set[int]:
-        """The kinds of which a text of the moment shares five consecutive words or an identifier with the value."""
-        found: set[int] = set()
-        if suspect.identifiers:
-            for kind, held in enumerate(self._identifiers):
-                if any(held.get(form, length) < length for form in suspect.identifiers):
-                    found.add(kind)
-        if len(found) < len(self._short) and not self._runs.keys().isdisjoint(suspect.runs):
-            firsts = filter(None, map(self._runs.get, suspect.runs))
-            found.update(kind for kind, number in firsts if number < length)
-            for kind, later in self._later.items():
-                if any(later.get(run, length) < length for run in suspect.runs):
-                    found.add(kind)
-        return found
+    def shared(self, value: str, length: int) -> tuple[set[int], set[int]]:
+        """The kinds of which a text of the moment has much in common with a value, and those of which one has little.
 
-    def held_whole(self, suspect: Suspect, length: int) -> set[int]:
-        """The kinds of which a text of the moment, of less than five words, stands in the value as a whole."""
-        words = suspect.words
-        return {
-            kind for kind, heads in enumerate(self._short_heads)
-            if heads and not heads.isdisjoint(words) and self._holds(kind, words, length)
-        }  # fmt: skip
+        Much are five consecutive words or an identifier; little is a whole text of less than five words.
+        """
+        words, forms = words_and_identifiers(value, self._lexicon)
+        much = set(self._sharing_identifiers(forms, length)) if forms else set()
+        if len(much) < len(self._short):
+            much.update(self._sharing_runs(words, length))
+        little = () if self._heads.isdisjoint(words) else self._held_whole(words, length)
+        return much, set(little)
+
+    def _sharing_identifiers(self, forms: list[str], length: int) -> Iterator[int]:
+        for kind, held in enumerate(self._identifiers):
+            if any(held[form] < length for form in held.keys() & forms):
+                yield kind
+
+    def _sharing_runs(self, words: list[str], length: int) -> Iterator[int]:
+        rows = zip(words, words[1:], words[2:], words[3:], words[4:], strict=False)
+        runs = self._runs.keys() & map(hash, rows)
+        if runs:
+            yield from (kind for kind, number in set(map(self._runs.__getitem__, runs)) if number < length)
+            for kind, later in self._later.items():
+                if any(later.get(run, length) < length for run in runs):
+                    yield kind
+
+    def _held_whole(self, words: list[str], length: int) -> Iterator[int]:
+        for kind, heads in enumerate(self._short_heads):
+            if not heads.isdisjoint(words) and self._holds(kind, words, length):
+                yield kind
 
     def _holds(self, kind: int, words: list[str], length: int) -> bool:
         short, heads = self._short[kind], self._short_heads[kind]
@@ -121,3 +120,15 @@ class Suspicions:
             for place, word in enumerate(words) if word in heads
             for size in range(1, min(SHARED_WORDS, len(words) - place + 1))
         )  # fmt: skip
+
+
+def words_and_identifiers(value: str, lexicon: Lexicon) -> tuple[list[str], list[str]]:
+    """The words and the identifiers of a value, for comparison."""
+    if not value.isascii():
+        tokens = value.split()
+        return lexicon.loose_of(tokens), lexicon.alike_of(tokens)
+    written = value.encode("ascii")
+    words = written.translate(_LOOSE).decode("ascii").split()
+    if not written.translate(None, _NO_MARKS):
+        return words, []
+    return words, lexicon.alike_of(filterfalse(str.isalpha, value.split()))

@@ -18,7 +18,6 @@ from policy_engine.runtime.trace.log import Entry, Log
 from policy_engine.runtime.trace.provenance.index.lexicon import Lexicon
 from policy_engine.runtime.trace.provenance.index.places import PlaceIndex
 from policy_engine.runtime.trace.provenance.index.said import Said
-from policy_engine.runtime.trace.provenance.index.suspicion import Suspect
 from policy_engine.runtime.trace.provenance.scan.origins import parts_of_value
 from policy_engine.runtime.trace.provenance.scan.pointed import points
 from policy_engine.runtime.trace.provenance.scan.said import exact
@@ -37,7 +36,7 @@ class ProvenanceIndex:
         self._noted = 0
         self._ready_for = -1
         self._fault: EvaluationError | None = None
-        lexicon = self._lexicon = Lexicon()
+        lexicon = Lexicon()
         self._said = Said(lexicon)
         self._places = PlaceIndex(lexicon)
         self._arguments: dict[Any, list[Entry]] = {}
@@ -218,11 +217,10 @@ class ProvenanceIndex:
         else:
             related = seen = places.kinds_seen(value, length)
             if isinstance(value, str) and len(value.split(None, 1)) > 1:
-                suspect = Suspect(value, self._lexicon)
-                much = places.suspicions.sharing_much(suspect, length) - seen
+                much, little = places.suspicions.shared(value, length)
                 if not seen and all(kinds[kind][2] for kind in much):
                     return None
-                related = seen | much | places.suspicions.held_whole(suspect, length)
+                related = seen | much | little
         if not related:
             return None
         if len(related) == 1:
