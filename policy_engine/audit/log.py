@@ -84,9 +84,8 @@ class Audit:
     def append(self, record: Record) -> str:
         """Keep a record; its digest. Raises `AuditError`."""
         kind, at, run, call, body, payloads = record
-        said, payload = (
-            beside.kept(payloads, self._payloads, _withheld(kind, body, payloads)) if payloads else _NO_PAYLOADS
-        )
+        withheld = _withheld(kind, body, payloads) if kind == "outcome" or "asked" in payloads else _NOTHING
+        said, payload = beside.kept(payloads, self._payloads, withheld) if payloads else _NO_PAYLOADS
         data = canonical({
             "at": at, "body": body if type(body) is dict else dict(body), "call": call, "kind": kind, "payloads": said,
             "run": run,

@@ -33,9 +33,10 @@ def decide_call(
             ready = core.tools[request.tool]
         except KeyError:
             return unfit(core, request, "unknown_tool", "tool", "no schema or rule knows a tool of this name")
-        args = core.intake.args(request.tool, request.args)
-        principal = core.intake.record("principal", request.principal)
-        environment = core.intake.environment(request, view)
+        intake, given = core.intake, request.args
+        args = intake.checks[request.tool](given) if type(given) is dict else intake.args(request.tool, given)
+        principal = intake.record("principal", request.principal)
+        environment = intake.environment(request, view)
     except MisfitError as fault:
         return unfit(core, request, "misfit", fault.path, fault.problem)
     evaluate = ready.decide.evaluate

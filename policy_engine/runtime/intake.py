@@ -25,13 +25,13 @@ Normaliser = Callable[[Any], dict[str, Any]]
 
 
 class Intake:
-    """Built once a policy; holds its validators. Thread-safe."""
+    """Built once a policy; holds its validators, `checks` those of arguments by tool. Thread-safe."""
 
     def __init__(self, policy: CompiledPolicy, clock: Callable[[], Timestamp], folds: FoldProgram) -> None:
         self._clock = clock
         self._folds = folds
         self._recordings: Recordings | None = None
-        self._args: dict[str, Normaliser] = Lazily(policy.tools, lambda name: self._normaliser(policy.tools[name].input))
+        self.checks: dict[str, Normaliser] = Lazily(policy.tools, lambda name: self._normaliser(policy.tools[name].input))
         self._shared: dict[str, Normaliser] = {}
         self._records = {
             subject: [normaliser(record, subject) for record in policy.records.get(subject, ())]
@@ -55,7 +55,7 @@ class Intake:
         """The arguments of a known tool as the rules see them; raises `MisfitError`."""
         if type(given) is not dict and isinstance(given, (str, bytes)):
             given = parse_json(given)
-        return self._args[tool](given)
+        return self.checks[tool](given)
 
     def record(self, subject: str, given: Any) -> dict[str, Any]:
         """Principal, agent, context or approver, checked against every record the layers declare; raises `MisfitError`."""

@@ -12,11 +12,12 @@ from policy_engine.base.obligations import plain_obligations
 from policy_engine.base.records import BreakerBody, Cause, DecisionBody, EventBody, LeakBody, OutcomeBody, Status
 from policy_engine.base.request import Approval
 from policy_engine.base.values import Timestamp, timestamp_of
+from policy_engine.runtime.events import PASSED
 from policy_engine.runtime.mediation.believing import DIGEST_LENGTH, Nonsense
 from policy_engine.runtime.mediation.call import Call
 from policy_engine.runtime.mediation.people.desk import Standing
 from policy_engine.runtime.mediation.runs import MediatedRun
-from policy_engine.runtime.ports.audit import Record
+from policy_engine.runtime.ports.audit import Record, record_of
 
 
 def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | None = None) -> str:
@@ -53,7 +54,7 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
         payloads["recorded"] = [[one.function, list(one.args), one.value, one.error] for one in decision.recorded]
     at = call.request.at
     moment = at.nanos if type(at) is Timestamp else call.world.clocks.now() if at is None else timestamp_of(at).nanos
-    return write(call.run, Record("decision", moment, call.run.id, call.name, body, payloads))
+    return write(call.run, record_of(("decision", moment, call.run.id, call.name, body, payloads)))
 
 
 def write_outcome(call: Call, output: Decision | None, cost: float, labels: list[list[Any]], data: Any, told: str | None) -> str:
@@ -69,7 +70,7 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
     }  # fmt: skip
     if attempted.error is not None or status == "timeout":
         body["error"] = "timeout" if attempted.error is None else type(attempted.error).__name__
-    if output is not None:
+    if output is not None and output.details is not PASSED:
         _besides(body, output)
         if labels:
             body["labels"] = labels
@@ -87,7 +88,7 @@ def write_outcome(call: Call, output: Decision | None, cost: float, labels: list
         payloads["approvals"] = [approval_data(one) for one in call.checked]
     if told is not None:
         payloads["error"] = told
-    return write(call.run, Record("outcome", call.world.clocks.now(), call.run.id, call.name, body, payloads))
+    return write(call.run, record_of(("outcome", call.world.clocks.now(), call.run.id, call.name, body, payloads)))
 
 
 def write_event(

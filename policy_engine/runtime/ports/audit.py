@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal as OneOf, NamedTuple, Protocol
+from typing import Any, Final, Literal as OneOf, NamedTuple, Protocol
 
 from policy_engine.base.records import RecordKind
 
@@ -22,6 +23,10 @@ class Record(NamedTuple):
     call: str | None
     body: Mapping[str, Any]
     payloads: Mapping[str, Any] = MappingProxyType({})
+
+
+record_of: Final[Callable[[tuple[RecordKind, int, str, str | None, Any, Any]], Record]] = partial(tuple.__new__, Record)
+"""A record of its fields by position: what `Record(…)` makes, at half its cost, for code that makes some on every call."""
 
 
 class AuditLog(Protocol):

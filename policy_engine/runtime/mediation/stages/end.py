@@ -6,7 +6,7 @@ from typing import Any
 
 from policy_engine.base.decision import Decision
 from policy_engine.base.values import Timestamp
-from policy_engine.runtime.mediation.call import Call, Refused, refusal
+from policy_engine.runtime.mediation.call import UNREAD, Call, Refused, refusal
 from policy_engine.runtime.mediation.recording import write_outcome
 from policy_engine.runtime.mediation.stages.check import data_of, outcome_of, told
 
@@ -24,7 +24,9 @@ def end(call: Call) -> None:
             run.note(f"{call.digest}{attempted.status}".encode())
         call.noted = True
     labels = [] if output is None or not output.obligations else labels_of(output)
-    failure, data = (None, data_of(call)) if attempted.status == "returned" else (told(call), None)
+    failure, data = (None, call.data) if attempted.status == "returned" else (told(call), None)
+    if data is UNREAD:
+        data = data_of(call)
     cost = 0.0 if call.world.wishes.cost is None else outcome_of(call).cost
     try:
         write_outcome(call, output, cost, labels, data, failure)
