@@ -12,7 +12,7 @@ from __future__ import annotations
 import marshal
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import FunctionType
 from typing import Any, Final, TypeAlias
 
@@ -133,12 +133,16 @@ class _Reader:
 
     def __init__(self, made: Stored) -> None:
         self.linked = Linked()
-        self._made = made
+        self._made = replace(made, pieces=())
+        self._pieces: list[bytes | None] = list(made.pieces)
         self._read: dict[int, Any] = {}
 
     def read(self, number: int) -> Any:
-        if number not in self._read:
-            encoded, functions, constants = marshal.loads(self._made.pieces[number])
+        if number in self._read:
+            return self._read[number]
+        piece = self._pieces[number]
+        if piece is not None:  # otherwise another thread has read it just now
+            encoded, functions, constants = marshal.loads(piece)
             parts = self._made.rows[number][1]
             decoder = Decoder([], lambda part: self.read(parts[part]), self._made.places(number))
             namespace = self.linked.namespace  # a name stands for one thing, whichever piece brings it
@@ -149,4 +153,5 @@ class _Reader:
                 if name not in namespace:
                     namespace[name] = FunctionType(code, namespace, name)
             self._read.setdefault(number, decoder.decode(encoded))
+            self._pieces[number] = None
         return self._read[number]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from sys import intern
 from types import CodeType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
@@ -85,9 +86,11 @@ class Encoder:
     def encode(self, value: Any) -> Any:
         """The value as an atom or a tagged tuple; raises `Unencodable`."""
         kind = type(value)
-        if value is None or kind in _ATOMS:
-            if kind is str and value in self._names:
+        if kind is str:
+            if value in self._names:
                 self.called.add(value)
+            return intern(value) if value.isidentifier() else value  # one object for `marshal`, in whichever piece
+        if value is None or kind in _ATOMS:
             return value
         made = self._made.get(id(value))
         if made is None:
@@ -165,6 +168,7 @@ class Decoder:
         self._sources = sources
         self._part = part
         self._places = places
+        self._spans: dict[tuple[Any, ...], Span] = {}
         self._made: dict[int, Any] = {}
 
     def decode(self, value: Any) -> Any:
@@ -182,8 +186,11 @@ class Decoder:
         if tag >= _FIRST_RECORD:
             return RECORDS[tag - _FIRST_RECORD](*map(self.decode, value[1:]))
         if tag == _PLACED:
-            source, begin = self._places[value[1]]
-            return Span(source, begin + value[2], begin + value[3])
+            span = self._spans.get(value)
+            if span is None:
+                source, begin = self._places[value[1]]
+                span = self._spans[value] = Span(source, begin + value[2], begin + value[3])
+            return span
         if tag == _SPAN:
             return Span(self.decode(value[1]), value[2], value[3])
         return _DECODERS[tag](self, value)

@@ -129,7 +129,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
     def relation(self, left: Piece, operator: Token, right: Piece) -> Piece:
         """`a < b`, `a in b`."""
         span = self._span(left.start, right.end)
-        node = Binary(cast(BinaryOperator, str(operator)), left.node, right.node, span)
+        node = Binary(cast(BinaryOperator, intern(str(operator))), left.node, right.node, span)
         return self._piece(node, span, max(left.depth, right.depth))
 
     def sum(self, left: Piece, operator: Token, right: Piece) -> Piece:
@@ -194,7 +194,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
         dotted = _dotted(target.node)
         if dotted is not None and f"{dotted}.{name}" in self._functions:
             return self._piece(Call(f"{dotted}.{name}", None, nodes, span), span, depth)
-        return self._piece(Call(str(name), target.node, nodes, span), span, depth)
+        return self._piece(Call(intern(str(name)), target.node, nodes, span), span, depth)
 
     # -------------------------------------------------------------- primaries
     def name(self, name: Token) -> Piece:
@@ -207,7 +207,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
         """`.a`."""
         span = self._span(_start(dot), _end(name))
         self._refuse_reserved(name)
-        return Piece(Name(str(name), True, span), span.start, span.end, 1)
+        return Piece(Name(intern(str(name)), True, span), span.start, span.end, 1)
 
     def function_call(self, name: Token, _open: Token, args: tuple[Piece, ...] | None, close: Token) -> Piece:
         """`f(a)`, `has(a.b)`."""
@@ -219,14 +219,14 @@ class ExpressionBuilder(Transformer[Token, Any]):
         except MacroFault as fault:
             self._fault(BAD_MACRO, fault.message, fault.span, fault.suggestion)
             macro = Literal(True, span)
-        return self._piece(macro or Call(str(name), None, nodes, span), span, depth)
+        return self._piece(macro or Call(intern(str(name)), None, nodes, span), span, depth)
 
     def root_call(
         self, dot: Token, name: Token, _open: Token, args: tuple[Piece, ...] | None, close: Token
     ) -> Piece:  # fmt: skip
         """`.f(a)`."""
         span, args = self._span(_start(dot), _end(close)), args or ()
-        node = Call(str(name), None, tuple(arg.node for arg in args), span)
+        node = Call(intern(str(name)), None, tuple(arg.node for arg in args), span)
         self._refuse_reserved(name)
         return self._piece(node, span, max((arg.depth for arg in args), default=0))
 
@@ -282,7 +282,7 @@ class ExpressionBuilder(Transformer[Token, Any]):
     # -------------------------------------------------------------- helpers
     def _binary(self, left: Piece, operator: Token, right: Piece) -> Piece:
         span = self._span(left.start, right.end)
-        node = Binary(cast(BinaryOperator, str(operator)), left.node, right.node, span)
+        node = Binary(cast(BinaryOperator, intern(str(operator))), left.node, right.node, span)
         return self._piece(node, span, max(left.depth, right.depth))
 
     def _flat(self, kind: type[And] | type[Or], pieces: tuple[Piece, ...]) -> Piece:
