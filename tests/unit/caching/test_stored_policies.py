@@ -182,6 +182,6 @@ def test_many_threads_may_read_a_plan_at_once() -> None:
     for _ in range(20):
         policy = restored(made)
         with ThreadPoolExecutor(8) as pool:
-            plans = list(pool.map(lambda name: policy.tools[name], ["one", "two"] * 8))
+            plans = list(pool.map(policy.tools.__getitem__, ["one", "two"] * 8))
         assert {plan.name for plan in plans} == {"one", "two"}
         assert len(set(map(id, plans))) == 2
