@@ -8,7 +8,7 @@ that what follows is still seen.
 from __future__ import annotations
 
 import re
-from typing import Final, Literal as OneOf, NamedTuple, TypeAlias
+from typing import Final, Literal as OneOf, NamedTuple, TypeAlias, cast
 
 ScrapKind: TypeAlias = OneOf["word", "number", "string", "unclosed", "quoted", "comment", "symbol"]
 
@@ -24,15 +24,15 @@ class Scrap(NamedTuple):
 
 
 _SCRAP: Final = re.compile(
-    r"""(?P<blank>[ \t\r\n\f\v]++)
-    |(?P<comment>//[^\n]*+)
+    r"""[ \t\r\n\f\v]*+(?:
+    (?P<comment>//[^\n]*+)
     |(?P<triple>(?:[bB]?[rR]|[bB])?(?:\"{3}|'{3}))
     |(?P<raw>[bB]?[rR](?:"[^"\r\n]*+"?+|'[^'\r\n]*+'?+))
     |(?P<string>[bB]?(?:"(?:\\[^\r\n]|[^"\\\r\n])*+"?+|'(?:\\[^\r\n]|[^'\\\r\n])*+'?+))
     |(?P<quoted>`[^`\r\n]*+`?+)
     |(?P<word>[^\W\d]\w*+(?:-\w++)*+)
     |(?P<number>\d\w*+(?:\.\d\w*+)?+)
-    |(?P<symbol>[(){}\[\],:.=@*]|[&|<>!+%?;^~\#$\\/-]++|.)""",
+    |(?P<symbol>[(){}\[\],:.=@*]|[&|<>!+%?;^~\#$\\/-]++|.))""",
     re.VERBOSE | re.DOTALL,
 )
 _PLAIN_END: Final = {
@@ -60,15 +60,14 @@ def scan(text: str, start: int = 0, end: int | None = None) -> list[Scrap]:
     position, first = start, True
     while position < end:
         match = _SCRAP.match(text, position, end)
-        assert match is not None and match.lastgroup is not None, "the last alternative takes any character"
-        group, stop = match.lastgroup, match.end()
-        kind: ScrapKind = "symbol"
-        if group == "blank":
-            first = first or "\n" in match.group()
-            position = stop
-            continue
+        if match is None:  # the last alternative takes any character, but for blanks
+            break
+        group = str(match.lastgroup)
+        begin, stop = match.span(group)
+        first = first or (begin > position and text.find("\n", position, begin) >= 0)
+        kind = cast(ScrapKind, group)  # but for strings, which may be unclosed
         if group == "triple":
-            opening = match.group()
+            opening = match.group(group)
             closed = None if opening[-3:] in hopeless else _triple_end(text, stop, opening, end)
             if closed is None:
                 hopeless.add(opening[-3:])
@@ -78,11 +77,9 @@ def scan(text: str, start: int = 0, end: int | None = None) -> list[Scrap]:
                 stop = closed
             kind = "unclosed" if closed is None else "string"
         elif group in ("raw", "string"):
-            body = match.group().lstrip("bBrR")
+            body = match.group(group).lstrip("bBrR")
             kind = "string" if len(body) > 1 and body[-1] == body[0] and _closed(body, group == "raw") else "unclosed"
-        elif group in ("word", "number", "comment", "quoted"):
-            kind = group  # type: ignore[assignment]
-        scraps.append(Scrap(kind, text[position:stop], position, stop, first))
+        scraps.append(Scrap(kind, text[begin:stop], begin, stop, first))
         first = False
         position = stop
     return scraps

@@ -26,6 +26,8 @@ from policy_engine.compiler.language.words import (
 _AFTER_ELSE: Final = ("else", "default", "never", "always", "sometimes")
 _NAMED: Final = (*RULE_KINDS, "let", "group", "param", "history", "queues", "labels", "policy")
 """Words that a name follows."""
+_OPENING: Final = frozenset((*RULE_KINDS, *DECLARATIONS, *SHAPES, "observe", "policy"))
+"""Words that begin a head also within a line."""
 _OPERANDS: Final = ("word", "string", "number", "unclosed")
 _OPERAND_ENDS: Final = (")", "]", "}", "*")
 _CLAUSE_WORDS: Final = frozenset(
@@ -65,7 +67,8 @@ def _heads(scraps: Sequence[Scrap]) -> list[tuple[int, str | None]]:
             depth = depth + 1 if scrap.text in "([{" else max(0, depth - 1) if scrap.text in ")]}" else depth
             index += 1
             continue
-        length = _head_length(scraps, index, depth) if scrap.kind == "word" else 0
+        may_begin = scrap.kind == "word" and (scrap.first or scrap.text in _OPENING)
+        length = _head_length(scraps, index, depth) if may_begin else 0
         if not length:
             index += 1
             continue
