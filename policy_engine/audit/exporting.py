@@ -17,7 +17,7 @@ from policy_engine.audit.encoding import canonical, written
 from policy_engine.audit.entries import Entry, entry_of
 from policy_engine.audit.signing import Verifier
 from policy_engine.audit.verifying import Fault, Link, Report, Verification
-from policy_engine.runtime.ports.ledger import Ledger, Row
+from policy_engine.runtime.ports.ledger import Head, Ledger, Row, Unreadable
 
 FORMAT: Final = 1
 ALWAYS: Final = frozenset(("checkpoint", "erased", "policy"))
@@ -124,15 +124,30 @@ def verified_ledger(
     Others may go on writing meanwhile.
     """
     walk = Verification(ledger.id, policies=ledger, public=public, witness=tuple(witness))
-    end = ledger.head()
-    for row in ledger.rows(after=-(1 << 62)):
-        if row.sequence > end.sequence:
-            end = ledger.head()
-        if also is not None and also.get(row.sequence, row.digest) != row.digest:
-            walk.report.faults.append(Fault(row.sequence, "", "is another one than in the export"))
-        walk.look(Link(row.sequence, row.digest, row.data, row.payload, run=row.run, at=row.at))
+    end = _head(ledger)
+    try:
+        for row in ledger.rows(after=-(1 << 62)):
+            if end is not None and row.sequence > end.sequence:
+                end = _head(ledger)
+            if also is not None and also.get(row.sequence, row.digest) != row.digest:
+                walk.report.faults.append(Fault(row.sequence, "", "is another one than in the export"))
+            walk.look(Link(row.sequence, row.digest, row.data, row.payload, run=row.run, at=row.at))
+    except Unreadable as fault:
+        walk.report.faults.append(Fault(fault.sequence, "", fault.problem))
     latest = max(also or (), default=0)
-    report = walk.end(end.sequence, end.digest) if walk.report.records == end.sequence else walk.end(*ledger.head())
+    if end is not None and walk.report.records != end.sequence:
+        end = _head(ledger)
+    if end is None:  # which is a fault that reading them has told
+        end = Head(walk.report.records, walk.report.digest)
+    report = walk.end(end.sequence, end.digest)
     if latest > end.sequence:
         report.faults.append(Fault(end.sequence + 1, "", f"and those up to {latest} are in the export and not in the log"))
     return report
+
+
+def _head(ledger: Ledger) -> Head | None:
+    """Where the log ends; None where nothing tells that any more."""
+    try:
+        return ledger.head()
+    except Unreadable:
+        return None

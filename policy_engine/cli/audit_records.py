@@ -47,14 +47,18 @@ def ledger_at(path: Path) -> SqliteLedger:
     if not _holds_a_log(path):
         stop(f"{path} is a database without an audit log", suggestion=suggestion)
     try:
-        return SqliteLedger(Database(path))
+        return SqliteLedger(Database(path), tail=False)  # what a command records is in the file itself, with all before it
     except StoreError as fault:
         stop(str(fault))
 
 
 def _stored(path: Path) -> Iterator[Told]:
     ledger = ledger_at(path)
-    with terminal.stepper("reading records", ledger.head().sequence) as step:
+    try:
+        count = ledger.head().sequence
+    except StoreError as fault:
+        stop(f"{path}: {fault}", suggestion="policy audit verify")
+    with terminal.stepper("reading records", count) as step:
         try:
             for row in ledger.rows():
                 yield entry_of(row)

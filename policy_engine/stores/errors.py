@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from policy_engine.runtime.ports.ledger import Unreadable
+
 
 class StoreError(Exception):
     """A store cannot be used, or did not do what it was asked. The message names files and parts, never values."""
@@ -9,3 +11,7 @@ class StoreError(Exception):
 
 class StoreBusy(StoreError):
     """Others used the store for longer than its patience."""
+
+
+class StoreDamaged(Unreadable, StoreError):
+    """Records that were kept are damaged or gone, and nothing is written behind them."""

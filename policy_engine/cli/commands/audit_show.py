@@ -14,6 +14,7 @@ from policy_engine.cli.audit_lines import data, line
 from policy_engine.cli.audit_records import LogArgument, ledger_at
 from policy_engine.cli.exits import stop
 from policy_engine.cli.options import Format, FormatOption
+from policy_engine.runtime.ports.ledger import Unreadable
 
 
 def show(
@@ -35,10 +36,10 @@ def show(
         for entry in found(ledger, id):
             terminal.say(json.dumps(data(entry), indent=2, ensure_ascii=True))
         return
-    first = 0 if run is not None else max(0, ledger.head().sequence - last)
     try:
+        first = 0 if run is not None else max(0, ledger.head().sequence - last)
         entries: list[Entry] = list(map(entry_of, ledger.rows(after=first, run=run)))[-last:]
-    except ValueError as fault:
+    except (ValueError, Unreadable) as fault:
         stop(str(fault), suggestion="policy audit verify")
     if run is not None and not entries:
         stop(f"{file} has no records of the run `{run}`")

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from policy_engine.stores.errors import StoreError
 from policy_engine.stores.sqlite.connections import Connections
@@ -30,22 +29,28 @@ class Database:
             raise ValueError(f"durability is `process` or `fsync`, not {durability!r}")
         self.path = os.path.abspath(os.fspath(path))
         self.durability: Durability = durability
-        self._patience = patience
+        self.patience = patience
         make_file(self.path)
         self._connections = Connections(self._connect, patience)
         with self.read():
             pass  # whatever is wrong with the file is said at the start
 
     def _connect(self) -> sqlite3.Connection:
-        return connect(self.path, self.durability, self._patience)
+        return connect(self.path, self.durability, self.patience)
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that may write: committed at the end, undone by any exception. One at a time, of all processes."""
-        deadline = time.monotonic() + self._patience
+    def write(self, *, synced: bool = False) -> Iterator[sqlite3.Connection]:
+        """A transaction that may write: committed at the end, undone by any exception. One at a time, of all processes.
+
+        `synced` = it survives the loss of power, whatever the durability of the others.
+        """
+        deadline = time.monotonic() + self.patience
         connections = self._connections
         connection = connections.take_writer(deadline)
+        sooner = synced and self.durability == "process"
         try:
+            if sooner:
+                connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS['fsync']}")
             patiently(connection, "BEGIN IMMEDIATE", deadline)
             try:
                 yield connection
@@ -55,16 +60,9 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
         finally:
+            if sooner:
+                connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS['process']}")
             connections.give_writer()
-
-    def once(self, statement: str, parameters: Sequence[Any]) -> None:
-        """A statement that is a transaction of its own, kept or not at all."""
-        deadline = time.monotonic() + self._patience
-        connection = self._connections.take_writer(deadline)
-        try:
-            patiently(connection, statement, deadline, parameters)
-        finally:
-            self._connections.give_writer()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -73,7 +71,7 @@ class Database:
         connection = connections.take_reader()
         try:
             connection.execute("BEGIN")
-            patiently(connection, "SELECT 1 FROM sqlite_schema LIMIT 1", time.monotonic() + self._patience).fetchall()
+            patiently(connection, "SELECT 1 FROM sqlite_schema LIMIT 1", time.monotonic() + self.patience).fetchall()
             yield connection
         finally:
             if connection.in_transaction:

@@ -1,42 +1,31 @@
-"""The audit log's rows in a SQLite file. Several processes write to one chain: the head is read where the rows are written.
+"""The audit log's rows in a SQLite file and its tail. Several processes write to one chain: who appends holds a lock.
 
-A record is one row, and nothing is indexed but its number: a commit writes two pages. Whoever wrote last writes on without
-reading the head (`follow`): two records of one number cannot be. The head is kept apart, so that rows taken off the end by
-hand are missed. Erased payloads are overwritten in the file (`secure_delete`); the write-ahead log lets go of its copy at
-its next checkpoint, which an erasure asks for.
+A record is appended to the tail, which costs a tenth of a commit. What needs the tables (policies, erasures), or finds the
+tail full, moves all of its rows there first, in one transaction, and gives the tail up; so does who closes the ledger. Whoever
+finds a tail goes on with it: nothing has to be mended after a kill. `tail=False` commits each record by itself.
+Reading never moves anything. An erasure leaves nothing in the tail, and asks SQLite's write-ahead log to let go of its copy.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
 from typing import Final
 
-from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Parts, Row
-from policy_engine.stores.errors import StoreError
+from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Row
+from policy_engine.stores.errors import StoreBusy, StoreDamaged, StoreError
+from policy_engine.stores.sqlite import rows, tail as tails
 from policy_engine.stores.sqlite.database import Database
+from policy_engine.stores.sqlite.frames import Contents
+from policy_engine.stores.sqlite.tail import End, Tail
 
-STEPS: Final = (
-    """
-    CREATE TABLE audit_rows (
-        sequence INTEGER PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL,
-        payload BLOB
-    ) STRICT;
-    CREATE TABLE audit_policies (digest TEXT, name TEXT, content BLOB NOT NULL, PRIMARY KEY (digest, name)) STRICT;
-    CREATE TABLE audit_log (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT, sequence INTEGER, digest TEXT) STRICT;
-    """,
-    """
-    CREATE TRIGGER audit_head AFTER INSERT ON audit_rows
-    BEGIN UPDATE audit_log SET sequence = new.sequence, digest = new.digest; END;
-    """,
-)
-_HEAD: Final = "SELECT sequence, digest FROM audit_log"
-_ROW: Final = "INSERT INTO audit_rows VALUES (?, ?, ?, ?, ?, ?)"
-_READ: Final = "SELECT sequence, digest, run, at, data, payload FROM audit_rows WHERE sequence > ? AND sequence <= ?"
-_PAGE: Final = 1000
-_NO_END: Final = (1 << 63) - 1
+MOST_ROWS: Final = 1000
+MOST_BYTES: Final = 1 << 20
+"""A tail that holds so much is full."""
 
 
 class SqliteLedger:
@@ -44,45 +33,150 @@ class SqliteLedger:
 
     blocking = True
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, tail: bool = True) -> None:
         self._database = database
+        self._path = f"{database.path}-tail"
+        self._tailed = tail and tails.LOCKS
+        self._lock = Lock()
+        self._tail: Tail | None = None
         self._last = 0
         """The number of a row that is kept: this process wrote it, or read it, last."""
         self.durability: Durability = database.durability
-        database.migrate("audit", STEPS)
+        database.migrate("audit", rows.STEPS)
         with database.write() as connection:
-            connection.execute("INSERT OR IGNORE INTO audit_log VALUES (1, ?, 0, '')", (os.urandom(16).hex(),))
+            values = (os.urandom(16).hex(),)
+            connection.execute("INSERT OR IGNORE INTO audit_log (only, id, sequence, digest) VALUES (1, ?, 0, '')", values)
         with database.read() as connection:
             self.id: str = connection.execute("SELECT id FROM audit_log").fetchone()[0]
+        _ALL.add(self)
 
-    def append(self, build: Callable[[Head], Batch]) -> None:
-        """Keep what `build` makes of the head, in one transaction; raises `StoreError`."""
+    # ------------------------------------------------------------------ writing
+    def follow(self, row: Row) -> bool:
+        """Keep a row in the tail. False where others have written since, where there is no tail yet, or it is full."""
+        with self._lock:
+            if not self._tailed:
+                return self._alone(row)
+            tail, sequence = self._tail, row[0]
+            if tail is None or sequence != tail.last + 1 or sequence > tail.base + MOST_ROWS or tail.size > MOST_BYTES:
+                return False
+            if not tail.add(row):
+                return False
+            self._last = sequence
+            return True
+
+    def _alone(self, row: Row) -> bool:
+        """A commit for a row."""
         try:
             with self._database.write() as connection:
-                head = Head(*connection.execute(_HEAD).fetchone())
-                batch = build(head)
-                _follow(head, batch.rows)
-                connection.executemany(_ROW, batch.rows)
-                if batch.erased or batch.policies:
-                    _beside(connection, batch)
+                head, name = rows.told(connection)
+                if name is not None or row.sequence != head.sequence + 1:
+                    return False
+                rows.insert(connection, (row,))
         except sqlite3.Error as fault:
             raise StoreError(f"the record could not be kept: {fault}") from fault
-        self._last = head.sequence + len(batch.rows)
+        self._last = row.sequence
+        return True
+
+    def append(self, build: Callable[[Head], Batch]) -> None:
+        """Keep what `build` makes of the head, in one piece; raises `StoreError`."""
+        deadline = time.monotonic() + self._database.patience
+        try:
+            with self._lock:
+                while not self._appended(build):
+                    if time.monotonic() >= deadline:
+                        raise StoreBusy("the store is busy: others have been writing for longer than its patience")
+        except (sqlite3.Error, OSError) as fault:
+            raise StoreError(f"the record could not be kept: {fault}") from fault
+
+    def _appended(self, build: Callable[[Head], Batch]) -> bool:
+        """False where others have begun a tail meanwhile, or given one up: then it is done again."""
+        tail = self._tail
+        if tail is None:
+            name = self._in_the_tables(build)
+            if name is None:
+                return True
+            tail = self._tail = self._found(name, writing=True)
+            if tail is None:
+                return False
+        with tail.locked():
+            end = tail.look()
+            if end is None or not end.clean or not self._tailed or _full(tail, end):
+                return self._folded(tail, build)
+            self._know(end.head)
+            batch = build(end.head)
+            if batch.erased or batch.policies:
+                return self._folded(tail, lambda head: batch)
+            rows.see_that_they_follow(end.head, batch.rows)
+            if batch.rows:
+                tail.extend(batch.rows)
+            self._last = tail.last
+            return True
+
+    def _in_the_tables(self, build: Callable[[Head], Batch]) -> bytes | None:
+        """A batch in a transaction, and a tail for what follows. Its name, and nothing kept, where one is in use already."""
+        with self._database.write() as connection:
+            head, name = rows.told(connection)
+            if name is not None:
+                return name
+            self._know(head)
+            batch = build(head)
+            head = rows.keep(connection, head, batch)
+            made: Tail | None = None
+            if self._tailed and not batch.erased:
+                synced = self.durability == "fsync"
+                made = tails.make(self._path, head, patience=self._database.patience, synced=synced)
+                rows.use(connection, made.name)
+        self._tail, self._last = made, head.sequence
+        if batch.erased:
+            self._remove()
+            self._let_go()
+        return None
+
+    def _folded(self, tail: Tail, build: Callable[[Head], Batch]) -> bool:
+        """Move a tail's rows into the tables, with a batch behind them, and give it up. False where others already have.
+
+        Called with the tail's lock held. Killed before the commit, the tail is in use, and folded by the next who appends;
+        killed after it, the file holds nothing that is not in the tables, and is replaced by the next tail.
+        """
+        with self._database.write(synced=True) as connection:
+            head, name = rows.told(connection)
+            if name != tail.name:
+                self._tail = None
+                return False
+            found = tail.contents()
+            if found.damage is not None:
+                raise self._damaged(found)
+            rows.insert(connection, found.rows)
+            if found.missing is not None:
+                rows.goes_on_after(connection, found.missing)
+            head, _ = rows.told(connection)
+            self._know(head)
+            batch = build(head)
+            head = rows.keep(connection, head, batch)
+            rows.use(connection, None)
+            tail.seal()
+        self._tail, self._last = None, head.sequence
+        if batch.erased:
+            _overwritten(tail)
+        self._remove()
         if batch.erased:
             self._let_go()
-
-    def follow(self, row: Parts) -> bool:
-        """Keep a row in one statement: where another process has written since, it has taken the number."""
-        if row[0] != self._last + 1:
-            return False
-        try:
-            self._database.once(_ROW, row)
-        except sqlite3.IntegrityError:
-            return False
-        except sqlite3.Error as fault:
-            raise StoreError(f"the record could not be kept: {fault}") from fault
-        self._last += 1
         return True
+
+    def _know(self, head: Head) -> None:
+        if head.sequence < self._last:
+            raise StoreDamaged(
+                head.sequence + 1, f"and those up to {self._last} were kept, and are gone from {self._path[:-5]}"
+            )
+
+    def _remove(self) -> None:
+        """Take the file of a tail that was given up off the disk. Where that fails, the next tail replaces it."""
+        try:
+            with self._database.write() as connection:
+                if rows.told(connection)[1] is None:
+                    tails.remove(self._path)
+        except (StoreError, sqlite3.Error, OSError):
+            return
 
     def _let_go(self) -> None:
         """Empty the write-ahead log, where nobody reads just now; otherwise it is emptied later, as always."""
@@ -97,23 +191,76 @@ class SqliteLedger:
         except sqlite3.Error:
             return
 
-    def head(self) -> Head:
-        """The last row."""
+    # ------------------------------------------------------------------ reading
+    def _found(self, name: bytes, *, writing: bool = False) -> Tail | None:
+        """The tail of that name. None where it has been given up meanwhile; raises `StoreDamaged` where it is gone."""
+        synced, why = self.durability == "fsync", f"{self._path} is missing, or another's"
+        try:
+            tail = tails.find(self._path, name, patience=self._database.patience, synced=synced, writing=writing)
+        except StoreError as fault:
+            tail, why = None, str(fault)
+        if tail is None:
+            head, still = self._told()
+            if still == name:
+                raise StoreDamaged(head.sequence + 1, f"and all behind it cannot be read: {why}")
+        return tail
+
+    def _told(self) -> tuple[Head, bytes | None]:
         with self._database.read() as connection:
-            return Head(*connection.execute(_HEAD).fetchone())
+            return rows.told(connection)
+
+    def _damaged(self, found: Contents) -> StoreDamaged:
+        return StoreDamaged(
+            found.head.sequence + 1, f"and all behind it cannot be read: {self._path} is damaged ({found.damage})"
+        )
+
+    def head(self) -> Head:
+        """The last row; raises `StoreDamaged` where the tail is gone or does not tell."""
+        while True:
+            head, name = self._told()
+            if name is None:
+                return head
+            tail = self._found(name)
+            if tail is None:
+                continue
+            with tail.locked(shared=True):
+                end = tail.look()
+            if end is not None:
+                return end.head
+            if self._told()[1] == name:
+                raise StoreDamaged(head.sequence + 1, f"may not be the last: {self._path} does not tell where it ends")
 
     def rows(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Row]:
-        """The rows in order, a page at a time, so that nobody who writes has to wait for who reads."""
-        end = _NO_END if upto is None else upto
-        query = f"{_READ} {'' if run is None else 'AND run = ?'} ORDER BY sequence LIMIT {_PAGE}"
+        """The rows in order, a page at a time, so that nobody who writes has to wait for who reads; then the tail's."""
+        end = rows.NO_END if upto is None else upto
+        place = after
         while True:
             with self._database.read() as connection:
-                wanted = (after, end) if run is None else (after, end, run)
-                page = [Row(*row) for row in connection.execute(query, wanted)]
+                page = rows.page(connection, place, end, run)
+                name = rows.told(connection)[1]
             yield from page
-            if len(page) < _PAGE:
+            if page:
+                place = page[-1].sequence
+            if len(page) == rows.PAGE:
+                continue
+            if name is None:
                 return
-            after = page[-1].sequence
+            found = self._held(name)
+            if found is None:  # its rows are in the table now
+                continue
+            yield from (row for row in found.rows if after < row.sequence <= end and run in (None, row.run))
+            if found.damage is not None and found.head.sequence < end:
+                raise self._damaged(found)
+            return
+
+    def _held(self, name: bytes) -> Contents | None:
+        """What a tail holds; None where it has been given up meanwhile."""
+        tail = self._found(name)
+        if tail is None:
+            return None
+        with tail.locked(shared=True):
+            found = tail.contents()
+        return found if found.damage is None or self._told()[1] == name else None
 
     def policy(self, digest: str) -> Mapping[str, bytes] | None:
         """What was kept of a policy."""
@@ -121,22 +268,45 @@ class SqliteLedger:
             found = connection.execute("SELECT name, content FROM audit_policies WHERE digest = ?", (digest,)).fetchall()
         return dict(found) or None
 
+    # ------------------------------------------------------------------ ending
     def close(self) -> None:
-        """The database is its owner's to close."""
+        """Move the rows of the tail into the database, so that it is whole without. The database is its owner's to close.
+
+        Where that cannot be now, they stay where they are, and whoever opens the ledger finds them.
+        """
+        with self._lock:
+            tail, self._tail = self._tail, None
+            if tail is not None:
+                try:
+                    with tail.locked():
+                        self._folded(tail, lambda head: Batch(()))
+                except (StoreError, sqlite3.Error, OSError):
+                    return
+
+    def forked(self) -> None:
+        """Begin again in a process that was forked: a lock on the parent's open file would be the parent's too."""
+        self._lock = Lock()
+        self._tail = None
 
 
-def _follow(head: Head, rows: Sequence[Row]) -> None:
-    for number, row in enumerate(rows, head.sequence + 1):
-        if row.sequence != number:
-            raise StoreError(f"row {row.sequence} does not follow row {number - 1}")
+def _full(tail: Tail, end: End) -> bool:
+    return end.head.sequence - tail.base >= MOST_ROWS or tail.size > MOST_BYTES
 
 
-def _beside(connection: sqlite3.Connection, batch: Batch) -> None:
-    if batch.erased:
-        connection.execute("PRAGMA secure_delete = ON")
-        numbers = iter(batch.erased)
-        while page := list(islice(numbers, _PAGE)):
-            connection.executemany("UPDATE audit_rows SET payload = NULL WHERE sequence = ?", [(number,) for number in page])
-    for digest, sources in batch.policies.items():
-        kept = [(digest, name, content) for name, content in sources.items()]
-        connection.executemany("INSERT OR REPLACE INTO audit_policies VALUES (?, ?, ?)", kept)
+def _overwritten(tail: Tail) -> None:
+    """Where that fails, the file is removed all the same."""
+    try:
+        tail.overwrite()
+    except OSError:
+        return
+
+
+_ALL: Final[weakref.WeakSet[SqliteLedger]] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for ledger in list(_ALL):
+        ledger.forked()
+
+
+os.register_at_fork(after_in_child=_forked)

@@ -16,8 +16,8 @@ Durability: TypeAlias = OneOf["process", "fsync"]
 SYNCHRONOUS: Final = {"process": "NORMAL", "fsync": "FULL"}
 _OTHERS_WRITE: Final = 0o022
 _CACHED_STATEMENTS: Final = 512
-_SHORTEST_SLEEP: Final = 0.000_1
-_LONGEST_SLEEP: Final = 0.002
+SHORTEST_SLEEP: Final = 0.000_1
+LONGEST_SLEEP: Final = 0.002
 
 
 def make_file(path: str) -> None:
@@ -35,6 +35,11 @@ def make_file(path: str) -> None:
             _ours(os.lstat(path), stat.S_IFREG, path)
     except OSError as error:
         raise StoreError(f"the store {path} cannot be opened: {error.strerror}") from None
+
+
+def see_that_it_is_ours(status: os.stat_result, path: str) -> None:
+    """Raises `StoreError` for what is no plain file, belongs to another user, or can be written by others."""
+    _ours(status, stat.S_IFREG, path)
 
 
 def _ours(status: os.stat_result, kind: int, path: str) -> None:
@@ -88,4 +93,4 @@ def patiently(
                 raise
         if time.monotonic() >= deadline:
             raise StoreBusy("the store is busy: others have been writing for longer than its patience")
-        time.sleep(random.uniform(_SHORTEST_SLEEP, _LONGEST_SLEEP))
+        time.sleep(random.uniform(SHORTEST_SLEEP, LONGEST_SLEEP))
