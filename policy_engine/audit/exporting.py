@@ -124,25 +124,29 @@ def verified_ledger(
     Others may go on writing meanwhile.
     """
     walk = Verification(ledger.id, policies=ledger, public=public, witness=tuple(witness))
-    end = _head(ledger)
+    told, last = _head(ledger), Head(0, "")
     try:
         for row in ledger.rows(after=-(1 << 62)):
-            if end is not None and row.sequence > end.sequence:
-                end = _head(ledger)
             if also is not None and also.get(row.sequence, row.digest) != row.digest:
                 walk.report.faults.append(Fault(row.sequence, "", "is another one than in the export"))
             walk.look(Link(row.sequence, row.digest, row.data, row.payload, run=row.run, at=row.at))
+            last = Head(row.sequence, row.digest)
     except Unreadable as fault:
         walk.report.faults.append(Fault(fault.sequence, "", fault.problem))
-    latest = max(also or (), default=0)
-    if end is not None and walk.report.records != end.sequence:
-        end = _head(ledger)
-    if end is None:  # which is a fault that reading them has told
-        end = Head(walk.report.records, walk.report.digest)
+    end = _end(ledger, told, last)
     report = walk.end(end.sequence, end.digest)
+    latest = max(also or (), default=0)
     if latest > end.sequence:
         report.faults.append(Fault(end.sequence + 1, "", f"and those up to {latest} are in the export and not in the log"))
     return report
+
+
+def _end(ledger: Ledger, told: Head | None, last: Head) -> Head:
+    """Where a log ends that had told an end and then went on to a last record: there, if it has told of that meanwhile."""
+    if told is not None and told.sequence >= last.sequence:
+        return told
+    now = _head(ledger)
+    return last if told is None or now is None or now.sequence > last.sequence else now
 
 
 def _head(ledger: Ledger) -> Head | None:

@@ -45,7 +45,7 @@ class End(NamedTuple):
 class Tail:
     """One open tail, of one process. `synced` = what is added has reached the disk once `add` returns."""
 
-    __slots__ = ("__weakref__", "_fd", "_mine", "_patience", "_process", "_synced", "base", "last", "name", "size")
+    __slots__ = ("__weakref__", "_fd", "_mine", "_patience", "_process", "_slot", "_synced", "base", "last", "name", "size")
 
     def __init__(self, fd: int, name: bytes, base: int, *, patience: float, synced: bool) -> None:
         self._fd = fd
@@ -54,6 +54,8 @@ class Tail:
         self._process = os.getpid()
         self._mine: list[Row] | None = None
         """All rows of this tail, while this process alone has written to it; None once that is not so."""
+        self._slot = b""
+        """The slot as it stands in the file, where that is looked at or written."""
         self.name = name
         self.base = base
         self.last = -1
@@ -86,9 +88,14 @@ class Tail:
         if os.getpid() != self._process:
             raise StoreError("the store cannot be used: this process was forked without Python's knowledge; open it again")
         try:
-            return flock(self._fd, kind | LOCK_NB)
+            flock(self._fd, kind | LOCK_NB)
         except BlockingIOError:
-            deadline = time.monotonic() + self._patience
+            self._wait(kind)
+        except OSError as fault:
+            raise StoreError(f"the tail of the log cannot be locked: {fault.strerror}") from fault
+
+    def _wait(self, kind: int) -> None:
+        deadline = time.monotonic() + self._patience
         while time.monotonic() < deadline:
             time.sleep(random.uniform(SHORTEST_SLEEP, LONGEST_SLEEP))
             try:
@@ -101,6 +108,7 @@ class Tail:
     def begun(self, head: Head) -> None:
         """It has just been made, and stands open at its end."""
         self.size, self.last, self._mine = frames.FRAMES_AT, head.sequence, []
+        self._slot = frames.slot(head.sequence, head.digest, frames.FRAMES_AT)
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Append rows that follow the end as it was looked at, all or none; raises `StoreError`."""
@@ -120,10 +128,9 @@ class Tail:
                 raise OSError(0, "only a part of it could be written")
         except OSError as fault:
             self.size = -1  # whatever stands there now, it is looked at before the next row
-            _undone(fd, begun)
+            _undone(fd, self._slot, begun)
             raise StoreError(f"the record could not be kept: {fault.strerror}") from fault
-        self.size = begun + len(data)
-        self.last = sequence
+        self.size, self.last, self._slot = begun + len(data), sequence, told
         if self._mine is not None:
             self._mine.extend(map(frames.packed, rows))
 
@@ -132,7 +139,8 @@ class Tail:
         size, known = os.lseek(self._fd, 0, os.SEEK_END), self.size
         if size != known:
             self._mine, self.size = None, -1
-        told = frames.slot_of(_read(self._fd, frames.FRAMES_AT - frames.SLOT_AT, frames.SLOT_AT), 0)
+        self._slot = _read(self._fd, frames.FRAMES_AT - frames.SLOT_AT, frames.SLOT_AT)
+        told = frames.slot_of(self._slot, 0)
         if told is None:
             return None
         if size < told.end:
@@ -222,9 +230,10 @@ def _read(fd: int, length: int, at: int) -> bytes:
     return b"".join(parts)
 
 
-def _undone(fd: int, size: int) -> None:
+def _undone(fd: int, slot: bytes, size: int) -> None:
     """Back to where it ended; what remains where that fails too stands behind the slot, as after a crash."""
     try:
+        os.pwrite(fd, slot, frames.SLOT_AT)
         os.ftruncate(fd, size)
     except OSError:
         return

@@ -30,12 +30,15 @@ def drawn(ledger: Ledger, draw: random.Random, signer: Signer | None = None, cou
     return audit
 
 
-def store(folder: Path, name: str, seed: int, signer: Signer | None = None) -> Path:
-    """A drawn log in a SQLite file, closed so that another hand can open it."""
+def store(folder: Path, name: str, seed: int, signer: Signer | None = None, *, whole: bool = True) -> Path:
+    """A drawn log in a SQLite file, closed so that another hand can open it. Not `whole`: as a kill leaves it, with its last
+    rows in the tail."""
     path = folder / name
     database = Database(path)
     audit = drawn(SqliteLedger(database), random.Random(seed), signer)
     audit.checkpoint()
+    if whole:
+        audit.ledger.close()
     database.close()
     return path
 
@@ -117,9 +120,9 @@ def tamper(path: Path, edit: str, draw: random.Random, other: Path) -> None:
 
 
 def copy(path: Path, to: Path) -> Path:
-    """The file again, with its write-ahead log."""
-    for end in ("", "-wal"):
+    """The file again, with its write-ahead log and its tail."""
+    for end in ("", "-wal", "-tail"):
         if Path(f"{path}{end}").exists():
             shutil.copy(f"{path}{end}", f"{to}{end}")
-    to.chmod(0o600)
+            Path(f"{to}{end}").chmod(0o600)
     return to
