@@ -14,6 +14,7 @@ from policy_engine.cli.commands import approvals, keys
 from policy_engine.cli.commands.audit_compare import compare
 from policy_engine.cli.commands.audit_erase import erase
 from policy_engine.cli.commands.audit_export import export
+from policy_engine.cli.commands.audit_recover import recover
 from policy_engine.cli.commands.audit_redo import redo
 from policy_engine.cli.commands.audit_show import show
 from policy_engine.cli.commands.audit_sign import checkpoint, key
@@ -34,7 +35,7 @@ COMMANDS: Final[tuple[Callable[..., Any], ...]] = (init, check, fmt, decide, exp
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., Any], ...]], ...]] = (
     ("approvals", approvals.HELP, approvals.COMMANDS),
     ("audit", "The record of what was decided and what came of it.", (
-        verify, show, export, redo, erase, checkpoint, key, stats, compare,
+        verify, show, export, redo, erase, recover, checkpoint, key, stats, compare,
     )),
     ("keys", keys.HELP, keys.COMMANDS),
 )

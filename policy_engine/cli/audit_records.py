@@ -41,13 +41,21 @@ def is_store(path: Path) -> bool:
 
 def ledger_at(path: Path) -> SqliteLedger:
     """The ledger of a store's file; ends the command where there is none."""
+    try:
+        return SqliteLedger(database_at(path), tail=False)  # what a command records is in the file itself, with all before it
+    except StoreError as fault:
+        stop(str(fault))
+
+
+def database_at(path: Path) -> Database:
+    """The file of a store that holds a log; ends the command where there is none."""
     suggestion = "the file that the mediator was given as its store"
     if not is_store(path):
         stop(f"{path} is no store (an SQLite file)", suggestion=suggestion)
     if not _holds_a_log(path):
         stop(f"{path} is a database without an audit log", suggestion=suggestion)
     try:
-        return SqliteLedger(Database(path), tail=False)  # what a command records is in the file itself, with all before it
+        return Database(path)
     except StoreError as fault:
         stop(str(fault))
 

@@ -15,3 +15,6 @@ class StoreBusy(StoreError):
 
 class StoreDamaged(Unreadable, StoreError):
     """Records that were kept are damaged or gone, and nothing is written behind them."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; `policy audit recover` goes on without them"

@@ -56,7 +56,8 @@ class Hosts:
 def drawn_row(draw: random.Random, number: int) -> Row:
     run = draw.choice(("", "r1", "runs of Łódź"))
     payload = draw.choice((None, b"", b"{}", draw.randbytes(draw.randrange(300))))
-    return Row(number, f"{draw.getrandbits(255):064x}", run, draw.choice((-5, 0, 1 << 62)), draw.randbytes(draw.randrange(1, 500)), payload)
+    at, data = draw.choice((-5, 0, 1 << 62)), draw.randbytes(draw.randrange(1, 500))
+    return Row(number, f"{draw.getrandbits(255):064x}", run, at, data, payload)
 
 
 def one_step(draw: random.Random, ledgers: list[Ledger], head: Head) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from policy_engine.audit.log import Audit, AuditError
 from policy_engine.runtime.ports.audit import Record
 from policy_engine.runtime.ports.ledger import Batch, Row
 from policy_engine.stores.errors import StoreError
-from policy_engine.stores.sqlite import ledger as sqlite
+from policy_engine.stores.sqlite import frames, ledger as sqlite
 from policy_engine.stores.sqlite.database import Database
 from policy_engine.stores.sqlite.ledger import SqliteLedger
+from policy_engine.stores.sqlite.recovering import recover
 
 from .tail_steps import Steps, Wrong, stepped
 
@@ -48,10 +50,8 @@ def work(audit: Audit, tell: Callable[[str], None]) -> None:
 
 
 def try_to(step: Callable[[], None]) -> None:
-    try:
+    with suppress(AuditError):
         step()
-    except AuditError:
-        pass
 
 
 def kept(path: Path) -> list[str]:
@@ -133,7 +133,7 @@ def _short(step: Callable[[], Any]) -> Any:
 def test_a_step_that_fails_keeps_all_that_was_told_and_nothing_else(
     wrong: Wrong, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full at one step, or a call does a part of its work: the record is refused or kept, and the next one is kept."""
+    """The disk is full at one step, or a call does a part of its work: a record is kept and told, or neither; the next one is."""
     monkeypatch.setattr(sqlite, "MOST_ROWS", 3)
     at, reached = 0, True
     while reached:
@@ -253,6 +253,63 @@ def test_a_database_put_back_under_a_host_stops_it(tmp_path: Path) -> None:
         connection.execute("UPDATE audit_log SET sequence = 3")
     with pytest.raises(StoreError, match="record 4 and those up to 5"):
         ledger.append(lambda head: Batch([rows(6)[5]]))
+
+
+def _flipped(tail: Path, at: int) -> None:
+    data = bytearray(tail.read_bytes())
+    data[at] ^= 1
+    tail.write_bytes(data)
+
+
+@pytest.mark.parametrize("wrong", ["frame", "slot", "gone", "another's", "link"])
+def test_a_log_goes_on_without_what_cannot_be_read(wrong: str, tmp_path: Path) -> None:
+    """A person decides so: what can be read is kept, that records are missing is found for ever, what is left is put aside."""
+    database = Database(tmp_path / "state.db")
+    audit = Audit(SqliteLedger(database))
+    assert recover(database) is None
+    for number in range(6):
+        audit.append(record(number))
+    assert recover(database) is None
+    tail = tmp_path / "state.db-tail"
+    match wrong:
+        case "frame":
+            _flipped(tail, tail.stat().st_size // 2)
+        case "slot":
+            _flipped(tail, frames.SLOT_AT)
+        case "gone":
+            tail.unlink()
+        case "another's":
+            tail.write_bytes(b"something else")
+        case _:
+            tail.unlink()
+            tail.symlink_to(tmp_path / "nowhere")
+    again = SqliteLedger(Database(tmp_path / "state.db"), tail=False)
+    with pytest.raises(StoreError, match="policy audit recover"):
+        again.append(lambda head: Batch([rows(head.sequence + 1)[-1]]))
+    found = recover(database)
+    assert found is not None
+    expected = {"frame": range(2, 6), "slot": (7,)}.get(wrong, (2,))
+    assert found.first in expected and found.last == (6 if wrong == "frame" else found.first)
+    assert (found.aside is None) == (wrong == "gone") and not tail.exists()
+    after = Audit(SqliteLedger(database))
+    for number in range(3):
+        after.append(record(number))
+    faults = [str(fault) for fault in verified_ledger(after.ledger).faults]
+    assert len(faults) == 1 and faults[0].startswith(f"record {found.first} ") and "missing" in faults[0]
+    assert [row.sequence for row in after.ledger.rows()][-3:] == [found.last + 1, found.last + 2, found.last + 3]
+
+
+def test_a_tail_that_has_only_to_be_made_ours_is_not_given_up(tmp_path: Path) -> None:
+    """Others may write it: the message says what to do, and nothing is lost."""
+    database = Database(tmp_path / "state.db")
+    audit = Audit(SqliteLedger(database))
+    for number in range(3):
+        audit.append(record(number))
+    (tmp_path / "state.db-tail").chmod(0o666)
+    with pytest.raises(StoreError, match="chmod go-w"):
+        recover(database)
+    (tmp_path / "state.db-tail").chmod(0o600)
+    assert recover(database) is None and len(list(audit.ledger.rows())) == 3
 
 
 CROWD = """

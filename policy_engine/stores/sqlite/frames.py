@@ -21,7 +21,8 @@ from policy_engine.stores.errors import StoreError
 NAME_BYTES: Final = 16
 _MARK: Final = b"PolTail1"
 _HEAD: Final = struct.Struct(f"<8s{NAME_BYTES}sQ")
-_SLOT: Final = struct.Struct("<QQ64sI")
+_SLOT: Final = struct.Struct("<QQ64s")
+_CHECKSUM: Final = struct.Struct("<I")
 _FRAME: Final = struct.Struct("<II")
 _ROW: Final = struct.Struct("<QqIIIq")
 _LONGEST_DIGEST: Final = 64
@@ -29,7 +30,7 @@ _NONE: Final = -1
 _made: Final = tuple.__new__
 """Makes a `Row` at a third of what its own constructor takes; a full tail has a thousand."""
 SLOT_AT: Final = _HEAD.size
-FRAMES_AT: Final = SLOT_AT + _SLOT.size
+FRAMES_AT: Final = SLOT_AT + _SLOT.size + _CHECKSUM.size
 
 
 class Slot(NamedTuple):
@@ -41,7 +42,7 @@ class Slot(NamedTuple):
 
 class Contents(NamedTuple):
     """What could be read. `end` is where the last good frame ends; `missing` = the row that the slot tells of, where frames up
-    to it were cut off; `damage` says what cannot be read and why, and then no row behind it is there."""
+    to it are not there or not good; `damage` says what cannot be read, and then nobody writes behind it."""
 
     rows: list[Row]
     head: Head
@@ -57,10 +58,10 @@ def beginning(name: bytes, head: Head) -> bytes:
 
 def slot(sequence: int, digest: str, end: int) -> bytes:
     """The bytes of a slot."""
-    told = digest.encode("ascii")
-    if len(told) > _LONGEST_DIGEST:
+    if len(digest) > _LONGEST_DIGEST:
         raise StoreError("a digest is longer than any that the log has")
-    return _SLOT.pack(sequence, end, told, crc32(b"%d %d %b" % (sequence, end, told)))
+    told = _SLOT.pack(sequence, end, digest.encode("ascii"))
+    return told + _CHECKSUM.pack(crc32(told))
 
 
 def frame(rows: Iterable[Row]) -> bytes:
@@ -93,13 +94,11 @@ def name_and_base(data: bytes) -> tuple[bytes, int] | None:
 
 def slot_of(data: bytes, at: int = SLOT_AT) -> Slot | None:
     """The slot of a tail; None where it is not whole."""
-    if len(data) < at + _SLOT.size:
+    stop = at + _SLOT.size
+    if len(data) < stop + _CHECKSUM.size or _CHECKSUM.unpack_from(data, stop)[0] != crc32(data[at:stop]):
         return None
-    sequence, end, digest, checksum = _SLOT.unpack_from(data, at)
-    told = digest.rstrip(b"\0")
-    if checksum != crc32(b"%d %d %b" % (sequence, end, told)):
-        return None
-    return Slot(Head(sequence, told.decode("ascii")), end)
+    sequence, end, digest = _SLOT.unpack_from(data, at)
+    return Slot(Head(sequence, digest.rstrip(b"\0").decode("ascii")), end)
 
 
 def contents(data: bytes) -> Contents:
@@ -116,7 +115,7 @@ def contents(data: bytes) -> Contents:
         return found if found.rows else found._replace(head=told.head)
     if len(data) < told.end and _end(data, found.end) is None:
         return found._replace(missing=told.head)
-    return found._replace(damage=f"the frame at byte {found.end}")
+    return found._replace(missing=told.head, damage=f"the frame at byte {found.end}")
 
 
 def followed(data: bytes, at: int, head: Head) -> Contents:

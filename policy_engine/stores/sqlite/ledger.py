@@ -20,7 +20,7 @@ from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Row
 from policy_engine.stores.errors import StoreBusy, StoreDamaged, StoreError
 from policy_engine.stores.sqlite import rows, tail as tails
 from policy_engine.stores.sqlite.database import Database
-from policy_engine.stores.sqlite.frames import Contents
+from policy_engine.stores.sqlite.reading import Reading
 from policy_engine.stores.sqlite.tail import End, Tail
 
 MOST_ROWS: Final = 1000
@@ -35,7 +35,7 @@ class SqliteLedger:
 
     def __init__(self, database: Database, *, tail: bool = True) -> None:
         self._database = database
-        self._path = f"{database.path}-tail"
+        self._reading = Reading(database)
         self._tailed = tail and tails.LOCKS
         self._lock = Lock()
         self._tail: Tail | None = None
@@ -95,7 +95,7 @@ class SqliteLedger:
             name = self._in_the_tables(build)
             if name is None:
                 return True
-            tail = self._tail = self._found(name, writing=True)
+            tail = self._tail = self._reading.found(name, writing=True)
             if tail is None:
                 return False
         with tail.locked():
@@ -124,7 +124,7 @@ class SqliteLedger:
             made: Tail | None = None
             if self._tailed and not batch.erased:
                 synced = self.durability == "fsync"
-                made = tails.make(self._path, head, patience=self._database.patience, synced=synced)
+                made = tails.make(self._reading.path, head, patience=self._database.patience, synced=synced)
                 rows.use(connection, made.name)
         self._tail, self._last = made, head.sequence
         if batch.erased:
@@ -145,7 +145,7 @@ class SqliteLedger:
                 return False
             found = tail.contents()
             if found.damage is not None:
-                raise self._damaged(found)
+                raise self._reading.damaged(found)
             rows.insert(connection, found.rows)
             if found.missing is not None:
                 rows.goes_on_after(connection, found.missing)
@@ -166,7 +166,7 @@ class SqliteLedger:
     def _know(self, head: Head) -> None:
         if head.sequence < self._last:
             raise StoreDamaged(
-                head.sequence + 1, f"and those up to {self._last} were kept, and are gone from {self._path[:-5]}"
+                head.sequence + 1, f"and those up to {self._last} were kept, and are gone from {self._database.path}"
             )
 
     def _remove(self) -> None:
@@ -174,7 +174,7 @@ class SqliteLedger:
         try:
             with self._database.write() as connection:
                 if rows.told(connection)[1] is None:
-                    tails.remove(self._path)
+                    tails.remove(self._reading.path)
         except (StoreError, sqlite3.Error, OSError):
             return
 
@@ -192,81 +192,17 @@ class SqliteLedger:
             return
 
     # ------------------------------------------------------------------ reading
-    def _found(self, name: bytes, *, writing: bool = False) -> Tail | None:
-        """The tail of that name. None where it has been given up meanwhile; raises `StoreDamaged` where it is gone."""
-        synced, why = self.durability == "fsync", f"{self._path} is missing, or another's"
-        try:
-            tail = tails.find(self._path, name, patience=self._database.patience, synced=synced, writing=writing)
-        except StoreError as fault:
-            tail, why = None, str(fault)
-        if tail is None:
-            head, still = self._told()
-            if still == name:
-                raise StoreDamaged(head.sequence + 1, f"and all behind it cannot be read: {why}")
-        return tail
-
-    def _told(self) -> tuple[Head, bytes | None]:
-        with self._database.read() as connection:
-            return rows.told(connection)
-
-    def _damaged(self, found: Contents) -> StoreDamaged:
-        return StoreDamaged(
-            found.head.sequence + 1, f"and all behind it cannot be read: {self._path} is damaged ({found.damage})"
-        )
-
     def head(self) -> Head:
         """The last row; raises `StoreDamaged` where the tail is gone or does not tell."""
-        while True:
-            head, name = self._told()
-            if name is None:
-                return head
-            tail = self._found(name)
-            if tail is None:
-                continue
-            with tail.locked(shared=True):
-                end = tail.look()
-            if end is not None:
-                return end.head
-            if self._told()[1] == name:
-                raise StoreDamaged(head.sequence + 1, f"may not be the last: {self._path} does not tell where it ends")
+        return self._reading.head()
 
     def rows(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Row]:
-        """The rows in order, a page at a time, so that nobody who writes has to wait for who reads; then the tail's."""
-        end = rows.NO_END if upto is None else upto
-        place = after
-        while True:
-            with self._database.read() as connection:
-                page = rows.page(connection, place, end, run)
-                name = rows.told(connection)[1]
-            yield from page
-            if page:
-                place = page[-1].sequence
-            if len(page) == rows.PAGE:
-                continue
-            if name is None:
-                return
-            found = self._held(name)
-            if found is None:  # its rows are in the table now
-                continue
-            yield from (row for row in found.rows if after < row.sequence <= end and run in (None, row.run))
-            if found.damage is not None and found.head.sequence < end:
-                raise self._damaged(found)
-            return
-
-    def _held(self, name: bytes) -> Contents | None:
-        """What a tail holds; None where it has been given up meanwhile."""
-        tail = self._found(name)
-        if tail is None:
-            return None
-        with tail.locked(shared=True):
-            found = tail.contents()
-        return found if found.damage is None or self._told()[1] == name else None
+        """The rows in order; raises `StoreDamaged` behind the last one that can be read."""
+        return self._reading.rows(after=after, upto=upto, run=run)
 
     def policy(self, digest: str) -> Mapping[str, bytes] | None:
         """What was kept of a policy."""
-        with self._database.read() as connection:
-            found = connection.execute("SELECT name, content FROM audit_policies WHERE digest = ?", (digest,)).fetchall()
-        return dict(found) or None
+        return self._reading.policy(digest)
 
     # ------------------------------------------------------------------ ending
     def close(self) -> None:

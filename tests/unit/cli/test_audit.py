@@ -56,6 +56,28 @@ def test_a_changed_record_is_named(policy: Policy, log: str, tmp_path: Path) -> 
     assert json.loads(policy("audit", "verify", log, "--format", "json").output)["faults"][0]["record"] == number
 
 
+def test_a_damaged_tail_is_named_and_can_be_left_behind(policy: Policy, log: str, tmp_path: Path) -> None:
+    """A host was killed, and the file beside its store damaged: every command says so, `recover` goes on without it."""
+    (tmp_path / "desk.policy").write_text(TEXT)
+    killed = Mediator(load(tmp_path / "desk.policy"), store=f"sqlite:///{tmp_path}/{log}")
+    with killed.run(principal={"id": "u3"}, id="r3") as handle:
+        handle.call("crm.refund", {"amount": 1.0}, execute=lambda **_: None)
+    assert policy("audit", "recover", log).output == "state.db: nothing has to be recovered\n"
+    tail = tmp_path / f"{log}-tail"
+    tail.write_bytes(tail.read_bytes().replace(b'"allow"', b'"xllow"'))
+    result = policy("audit", "verify", log)
+    assert result.exit_code == 1 and "state.db-tail is damaged" in result.output
+    fault = json.loads(policy("audit", "verify", log, "--format", "json").output)["faults"][0]
+    assert "and all behind it cannot be read" in fault["problem"]
+    for command, *more in (("show",), ("export",), ("redo", "--all"), ("erase", "--run", "r3"), ("stats",), ("show", "r3/#1")):
+        result = policy("audit", command, log, *more)
+        assert result.exit_code == 2 and "state.db-tail is damaged" in result.stderr, command
+    assert f"record {fault['record']}" in policy("audit", "recover", log).output.replace("records", "record")
+    result = policy("audit", "verify", log)
+    assert result.exit_code == 1 and f"record {fault['record']} " in result.output and "missing" in result.output
+    assert policy("audit", "show", log).exit_code == 0
+
+
 def test_records_are_shown_one_a_line(policy: Policy, log: str) -> None:
     """What was decided about which arguments, by which rule, in which run."""
     lines = policy("audit", "show", log, "--run", "r1").output.splitlines()
@@ -129,7 +151,7 @@ def test_a_key_that_others_can_read_signs_nothing(policy: Policy, log: str, tmp_
     assert result.exit_code == 2 and "chmod 600" in result.output
 
 
-@pytest.mark.parametrize("command", ["verify", "show", "export", "redo", "erase"])
+@pytest.mark.parametrize("command", ["verify", "show", "export", "redo", "erase", "recover"])
 def test_a_file_that_holds_no_log_is_refused(policy: Policy, tmp_path: Path, command: str) -> None:
     """With what to give instead; nothing is written into it."""
     (tmp_path / "other.txt").write_text("hello\n")
