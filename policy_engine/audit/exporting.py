@@ -17,7 +17,7 @@ from policy_engine.audit.encoding import canonical, written
 from policy_engine.audit.entries import Entry, entry_of
 from policy_engine.audit.signing import Verifier
 from policy_engine.audit.verifying import Fault, Link, Report, Verification
-from policy_engine.runtime.ports.ledger import Head, Ledger, Row, Unreadable
+from policy_engine.runtime.ports.ledger import Head, Ledger, Row, UnreadableRows
 
 FORMAT: Final = 1
 ALWAYS: Final = frozenset(("checkpoint", "erased", "policy"))
@@ -131,7 +131,7 @@ def verified_ledger(
                 walk.report.faults.append(Fault(row.sequence, "", "is another one than in the export"))
             walk.look(Link(row.sequence, row.digest, row.data, row.payload, run=row.run, at=row.at))
             last = Head(row.sequence, row.digest)
-    except Unreadable as fault:
+    except UnreadableRows as fault:
         walk.report.faults.append(Fault(fault.sequence, "", fault.problem))
     end = _end(ledger, told, last)
     report = walk.end(end.sequence, end.digest)
@@ -153,5 +153,5 @@ def _head(ledger: Ledger) -> Head | None:
     """Where the log ends; None where nothing tells that any more."""
     try:
         return ledger.head()
-    except Unreadable:
+    except UnreadableRows:
         return None

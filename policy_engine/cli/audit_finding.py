@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policy_engine.audit.entries import Entry, entry_of
 from policy_engine.cli.exits import stop
-from policy_engine.runtime.ports.ledger import Ledger, Unreadable
+from policy_engine.runtime.ports.ledger import Ledger, UnreadableRows
 
 _SHORTEST = 6
 
@@ -17,7 +17,7 @@ def found(ledger: Ledger, id: str) -> list[Entry]:
         else:
             rows = [row for row in ledger.rows() if len(id) >= _SHORTEST and row.digest.startswith(id)]
         entries = list(map(entry_of, rows)) or [entry for entry in map(entry_of, ledger.rows()) if entry.call == id]
-    except (ValueError, Unreadable) as fault:
+    except (ValueError, UnreadableRows) as fault:
         stop(str(fault), suggestion="policy audit verify")
     if not entries:
         stop(

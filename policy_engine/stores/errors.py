@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policy_engine.runtime.ports.ledger import Unreadable
+from policy_engine.runtime.ports.ledger import UnreadableRows
 
 
 class StoreError(Exception):
@@ -13,7 +13,7 @@ class StoreBusy(StoreError):
     """Others used the store for longer than its patience."""
 
 
-class StoreDamaged(Unreadable, StoreError):
+class StoreDamaged(UnreadableRows, StoreError):
     """Records that were kept are damaged or gone, and nothing is written behind them."""
 
     def __str__(self) -> str:

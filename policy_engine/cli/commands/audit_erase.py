@@ -12,7 +12,7 @@ from policy_engine.cli import terminal
 from policy_engine.cli.audit_keys import KeyOption, moment, signer
 from policy_engine.cli.audit_records import LogArgument, ledger_at
 from policy_engine.cli.exits import stop
-from policy_engine.runtime.ports.ledger import Unreadable
+from policy_engine.runtime.ports.ledger import UnreadableRows
 
 
 def erase(
@@ -34,7 +34,7 @@ def erase(
     try:
         count = erased(audit, run=run, before=None if before is None else moment("--before", before), principal=principal)
         audit.checkpoint()
-    except (AuditError, Unreadable, ValueError) as fault:
+    except (AuditError, UnreadableRows, ValueError) as fault:
         stop(str(fault))
     records = "record" if count == 1 else "records"
     terminal.say(f"{file}: " + (f"the payloads of {count:,} {records} are gone" if count else "nothing there has payloads"))

@@ -17,7 +17,7 @@ from policy_engine.cli import terminal
 from policy_engine.cli.audit_keys import moment
 from policy_engine.cli.audit_records import LogArgument, ledger_at
 from policy_engine.cli.exits import stop
-from policy_engine.runtime.ports.ledger import Ledger, Unreadable
+from policy_engine.runtime.ports.ledger import Ledger, UnreadableRows
 
 
 def export(
@@ -45,7 +45,7 @@ def export(
             for line in exported(ledger, wanted, time.time_ns()):
                 sys.stdout.write(line.decode() + "\n")
                 step()
-    except (ValueError, Unreadable) as fault:
+    except (ValueError, UnreadableRows) as fault:
         stop(str(fault), suggestion="policy audit verify")
     sys.stdout.flush()
 

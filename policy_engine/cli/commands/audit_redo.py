@@ -13,7 +13,7 @@ from policy_engine.cli.audit_finding import found
 from policy_engine.cli.audit_records import LogArgument, ledger_at
 from policy_engine.cli.exits import FINDINGS, stop
 from policy_engine.cli.options import Format, FormatOption
-from policy_engine.runtime.ports.ledger import Unreadable
+from policy_engine.runtime.ports.ledger import UnreadableRows
 
 _STYLES = {"equal": "good", "differs": "bad", "inexact": "warn"}
 
@@ -43,7 +43,7 @@ def redo(
             made = list(again.redo(lambda entry: entry.sequence in numbers, runs=[entry.run for entry in wanted]))
         else:
             made = list(again.redo(lambda entry: run is None or entry.run == run, runs=None if run is None else [run]))
-    except (ValueError, Unreadable) as fault:
+    except (ValueError, UnreadableRows) as fault:
         stop(str(fault), suggestion="policy audit verify")
     if not made:
         stop("there is no decision among these records")

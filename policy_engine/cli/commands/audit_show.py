@@ -14,7 +14,7 @@ from policy_engine.cli.audit_lines import data, line
 from policy_engine.cli.audit_records import LogArgument, ledger_at
 from policy_engine.cli.exits import stop
 from policy_engine.cli.options import Format, FormatOption
-from policy_engine.runtime.ports.ledger import Unreadable
+from policy_engine.runtime.ports.ledger import UnreadableRows
 
 
 def show(
@@ -39,7 +39,7 @@ def show(
     try:
         first = 0 if run is not None else max(0, ledger.head().sequence - last)
         entries: list[Entry] = list(map(entry_of, ledger.rows(after=first, run=run)))[-last:]
-    except (ValueError, Unreadable) as fault:
+    except (ValueError, UnreadableRows) as fault:
         stop(str(fault), suggestion="policy audit verify")
     if run is not None and not entries:
         stop(f"{file} has no records of the run `{run}`")

@@ -14,7 +14,7 @@ from policy_engine.cli import terminal
 from policy_engine.cli.audit_keys import KeyOption, signer
 from policy_engine.cli.audit_records import LogArgument, ledger_at
 from policy_engine.cli.exits import stop
-from policy_engine.runtime.ports.ledger import Unreadable
+from policy_engine.runtime.ports.ledger import UnreadableRows
 
 
 def checkpoint(
@@ -35,7 +35,7 @@ def checkpoint(
         stop("there is no key to sign with", suggestion=f"policy audit key audit.key, then --key audit.key, or {KEY_VARIABLE}")
     try:
         said = Audit(ledger_at(file), signer=signs).checkpoint()
-    except (AuditError, Unreadable, ValueError) as fault:
+    except (AuditError, UnreadableRows, ValueError) as fault:
         stop(str(fault))
     if said is None:
         stop(f"{file} has no records yet")

@@ -43,7 +43,7 @@ class Batch(NamedTuple):
     policies: Mapping[str, Mapping[str, bytes]] = {}
 
 
-class Unreadable(Exception):
+class UnreadableRows(Exception):
     """Rows were kept that cannot be read, from `sequence` on; `problem` says why. Nothing is appended behind them."""
 
     def __init__(self, sequence: int, problem: str) -> None:
@@ -74,20 +74,20 @@ class Ledger(Protocol):
         """
         ...
 
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         """Keep a row right behind the last one. False, and nothing kept, where its number does not follow (another process has
         written, and `append` tells what), or where `append` has something to do first. Raises, and keeps nothing, where that
         fails."""
         ...
 
     def head(self) -> Head:
-        """The last row that is kept. Raises `Unreadable` where nothing tells which it is."""
+        """The last row that is kept. Raises `UnreadableRows` where nothing tells which it is."""
         ...
 
     def rows(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Row]:
         """The rows with numbers beyond `after`, up to and including `upto`, in order; those of one run, if one is named.
 
-        What is appended meanwhile may be among them or not. Raises `Unreadable` behind the last one that can be read.
+        What is appended meanwhile may be among them or not. Raises `UnreadableRows` behind the last one that can be read.
         """
         ...
 

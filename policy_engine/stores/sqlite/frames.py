@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from policy_engine.runtime.ports.ledger import Head, Row
+from policy_engine.runtime.ports.ledger import Head, Parts, Row
 from policy_engine.stores.errors import StoreError
 
 NAME_BYTES: Final = 16
@@ -64,7 +64,7 @@ def slot(sequence: int, digest: str, end: int) -> bytes:
     return told + _CHECKSUM.pack(crc32(told))
 
 
-def frame(rows: Iterable[Row]) -> bytes:
+def frame(rows: Iterable[Parts]) -> bytes:
     """The bytes of a frame: its rows are kept together or not at all."""
     parts: list[bytes] = []
     try:
@@ -78,7 +78,7 @@ def frame(rows: Iterable[Row]) -> bytes:
     return _FRAME.pack(len(body), crc32(body)) + body
 
 
-def packed(row: Row) -> Row:
+def packed(row: Parts) -> Row:
     """The row with bytes of its own: what JSON was just written into has room for several times as much."""
     sequence, digest, run, at, data, payload = row
     return _made(Row, (sequence, digest, run, at, memoryview(data).tobytes(), payload))

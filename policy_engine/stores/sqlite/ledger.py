@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Final
 
-from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Row
+from policy_engine.runtime.ports.ledger import Batch, Durability, Head, Parts, Row
 from policy_engine.stores.errors import StoreBusy, StoreDamaged, StoreError
 from policy_engine.stores.sqlite import rows, tail as tails
 from policy_engine.stores.sqlite.database import Database
@@ -51,7 +51,7 @@ class SqliteLedger:
         _ALL.add(self)
 
     # ------------------------------------------------------------------ writing
-    def follow(self, row: Row) -> bool:
+    def follow(self, row: Parts) -> bool:
         """Keep a row in the tail. False where others have written since, where there is no tail yet, or it is full."""
         with self._lock:
             if not self._tailed:
@@ -64,17 +64,17 @@ class SqliteLedger:
             self._last = sequence
             return True
 
-    def _alone(self, row: Row) -> bool:
+    def _alone(self, row: Parts) -> bool:
         """A commit for a row."""
         try:
             with self._database.write() as connection:
                 head, name = rows.told(connection)
-                if name is not None or row.sequence != head.sequence + 1:
+                if name is not None or row[0] != head.sequence + 1:
                     return False
                 rows.insert(connection, (row,))
         except sqlite3.Error as fault:
             raise StoreError(f"the record could not be kept: {fault}") from fault
-        self._last = row.sequence
+        self._last = row[0]
         return True
 
     def append(self, build: Callable[[Head], Batch]) -> None:

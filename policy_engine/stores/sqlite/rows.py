@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from policy_engine.runtime.ports.ledger import Batch, Head, Row
+from policy_engine.runtime.ports.ledger import Batch, Head, Parts, Row
 from policy_engine.stores.errors import StoreError
 
 STEPS: Final = (
@@ -52,7 +52,7 @@ def goes_on_after(connection: sqlite3.Connection, head: Head) -> None:
     connection.execute("UPDATE audit_log SET sequence = ?, digest = ?", head)
 
 
-def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+def insert(connection: sqlite3.Connection, rows: Sequence[Parts]) -> None:
     """Rows behind all others. A number that is taken is an `IntegrityError`."""
     if rows:
         connection.executemany(_ROW, rows)

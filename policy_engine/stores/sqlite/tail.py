@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from policy_engine.runtime.ports.ledger import Head, Row
+from policy_engine.runtime.ports.ledger import Head, Parts, Row
 from policy_engine.stores.errors import StoreBusy, StoreError
 from policy_engine.stores.sqlite import frames
 from policy_engine.stores.sqlite.frames import Contents
@@ -63,7 +63,7 @@ class Tail:
         self.size = -1
 
     # ------------------------------------------------------------------ the lock
-    def add(self, row: Row) -> bool:
+    def add(self, row: Parts) -> bool:
         """Append a row that follows the last one this process knows. False where others have written, or given this file up."""
         data = frames.frame((row,))
         self._lock(LOCK_EX)
@@ -110,11 +110,11 @@ class Tail:
         self.size, self.last, self._mine = frames.FRAMES_AT, head.sequence, []
         self._slot = frames.slot(head.sequence, head.digest, frames.FRAMES_AT)
 
-    def extend(self, rows: Sequence[Row]) -> None:
+    def extend(self, rows: Sequence[Parts]) -> None:
         """Append rows that follow the end as it was looked at, all or none; raises `StoreError`."""
         self._put(frames.frame(rows), rows)
 
-    def _put(self, data: bytes, rows: Sequence[Row]) -> None:
+    def _put(self, data: bytes, rows: Sequence[Parts]) -> None:
         """At the end, where the file stands; undone where not all of it is kept."""
         fd, begun = self._fd, self.size
         sequence, digest = rows[-1][:2]
