@@ -13,6 +13,7 @@ from policy_engine.stores.errors import StoreError
 from policy_engine.stores.memory.ledger import MemoryLedger
 from policy_engine.stores.sqlite.database import Database
 from policy_engine.stores.sqlite.ledger import SqliteLedger
+from policy_engine.stores.sqlite.rows import STEPS
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlite without tail"])
@@ -197,6 +198,19 @@ def test_a_closed_ledger_leaves_the_database_whole(tmp_path: Path) -> None:
     assert [one.sequence for one in ledger.rows()] == [1, 2, 3, 4]
 
 
+def test_what_has_to_reach_the_disk_is_a_commit(tmp_path: Path) -> None:
+    """A host that asks for that beside one that does not: it leaves no tail behind what it writes, and both go on."""
+    synced = SqliteLedger(Database(tmp_path / "state.db", durability="fsync"))
+    other = SqliteLedger(Database(tmp_path / "state.db"))
+    for _ in range(3):
+        add(other)
+        add(other)
+        assert (tmp_path / "state.db-tail").exists()
+        add(synced)
+        assert not (tmp_path / "state.db-tail").exists()
+    assert [one.sequence for one in other.rows()] == list(range(1, 10))
+
+
 def test_a_full_tail_is_moved_into_the_database(tmp_path: Path) -> None:
     """After a thousand rows, or a megabyte, so that reading them again stays cheap; nothing is lost, and none is there twice."""
     ledger = SqliteLedger(Database(tmp_path / "state.db"))
@@ -211,6 +225,22 @@ def test_a_full_tail_is_moved_into_the_database(tmp_path: Path) -> None:
     assert 2 <= sizes.count(0) <= 4
     assert [one.sequence for one in ledger.rows()] == list(range(1, 2522))
     assert (tmp_path / "state.db-tail").stat().st_size < 3 * 400_000
+
+
+def test_a_log_from_before_there_were_tails_goes_on(tmp_path: Path) -> None:
+    """Its rows stay, and what knows no tails cannot open it any more."""
+    database = Database(tmp_path / "state.db")
+    database.migrate("audit", STEPS[:2])
+    with database.write() as connection:
+        connection.execute("INSERT INTO audit_log VALUES (1, 'abc', 0, '')")
+        connection.executemany("INSERT INTO audit_rows VALUES (?, ?, ?, ?, ?, ?)", [row(1), row(2)])
+    ledger = SqliteLedger(database)
+    assert (ledger.id, ledger.head()) == ("abc", Head(2, f"{2:064x}"))
+    for _ in range(3):
+        add(ledger)
+    assert [one.sequence for one in ledger.rows()] == [1, 2, 3, 4, 5]
+    with pytest.raises(StoreError, match="newer version"):
+        database.migrate("audit", STEPS[:2])
 
 
 def test_readers_change_nothing(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class _Os:
 @contextmanager
 def stepped(steps: Steps) -> Iterator[None]:
     """While what a ledger does is counted."""
-    write, flock, sync = Database.write, tails.flock, tails._sync
+    write, flock = Database.write, tails.flock
 
     @contextmanager
     def transaction(self: Database, **options: Any) -> Iterator[Any]:
@@ -68,6 +68,5 @@ def stepped(steps: Steps) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "write", transaction)
         patch.setattr(tails, "flock", locked)
-        patch.setattr(tails, "_sync", lambda fd: steps.take("sync", lambda: sync(fd)))
         patch.setattr(tails, "os", _Os(steps))
         yield

@@ -2,7 +2,8 @@
 
 A record is appended to the tail, which costs a tenth of a commit. What needs the tables (policies, erasures), or finds the
 tail full, moves all of its rows there first, in one transaction, and gives the tail up; so does who closes the ledger. Whoever
-finds a tail goes on with it: nothing has to be mended after a kill. `tail=False` commits each record by itself.
+finds a tail goes on with it: nothing has to be mended after a kill. With `tail=False`, and where a record has to reach the disk
+(`fsync`), which costs many times as much, each is a commit.
 Reading never moves anything. An erasure leaves nothing in the tail, and asks SQLite's write-ahead log to let go of its copy.
 """
 
@@ -36,7 +37,7 @@ class SqliteLedger:
     def __init__(self, database: Database, *, tail: bool = True) -> None:
         self._database = database
         self._reading = Reading(database)
-        self._tailed = tail and tails.LOCKS
+        self._tailed = tail and tails.LOCKS and database.durability == "process"
         self._lock = Lock()
         self._tail: Tail | None = None
         self._last = 0
@@ -123,8 +124,7 @@ class SqliteLedger:
             head = rows.keep(connection, head, batch)
             made: Tail | None = None
             if self._tailed and not batch.erased:
-                synced = self.durability == "fsync"
-                made = tails.make(self._reading.path, head, patience=self._database.patience, synced=synced)
+                made = tails.make(self._reading.path, head, patience=self._database.patience)
                 rows.use(connection, made.name)
         self._tail, self._last = made, head.sequence
         if batch.erased:

@@ -30,9 +30,9 @@ class Reading:
 
     def found(self, name: bytes, *, writing: bool = False) -> Tail | None:
         """The tail of that name. None where it has been given up meanwhile; raises `StoreDamaged` where it is gone."""
-        synced, tail, cause = self._database.durability == "fsync", None, None
+        tail, cause = None, None
         try:
-            tail = tails.find(self.path, name, patience=self._database.patience, synced=synced, writing=writing)
+            tail = tails.find(self.path, name, patience=self._database.patience, writing=writing)
         except StoreError as fault:
             cause = fault
         if tail is None:

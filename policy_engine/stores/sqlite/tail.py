@@ -31,7 +31,6 @@ LOCKS: Final = _locks
 """Without locks of this kind there is no tail: rows are kept in the database."""
 
 _FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_sync: Final = getattr(os, "fdatasync", os.fsync)
 _AT_ONCE: Final = 1 << 20
 
 
@@ -43,14 +42,13 @@ class End(NamedTuple):
 
 
 class Tail:
-    """One open tail, of one process. `synced` = what is added has reached the disk once `add` returns."""
+    """One open tail, of one process. What is added survives the death of the process, not the loss of power."""
 
-    __slots__ = ("__weakref__", "_fd", "_mine", "_patience", "_process", "_slot", "_synced", "base", "last", "name", "size")
+    __slots__ = ("__weakref__", "_fd", "_mine", "_patience", "_process", "_slot", "base", "last", "name", "size")
 
-    def __init__(self, fd: int, name: bytes, base: int, *, patience: float, synced: bool) -> None:
+    def __init__(self, fd: int, name: bytes, base: int, *, patience: float) -> None:
         self._fd = fd
         self._patience = patience
-        self._synced = synced
         self._process = os.getpid()
         self._mine: list[Row] | None = None
         """All rows of this tail, while this process alone has written to it; None once that is not so."""
@@ -122,8 +120,6 @@ class Tail:
             told = frames.slot(sequence, digest, begun + len(data))
             if os.write(fd, data) != len(data):
                 raise OSError(0, "only a part of it could be written")
-            if self._synced:
-                _sync(fd)
             if os.pwrite(fd, told, frames.SLOT_AT) != len(told):
                 raise OSError(0, "only a part of it could be written")
         except OSError as fault:
@@ -167,7 +163,7 @@ class Tail:
         size = os.fstat(self._fd).st_size
         for at in range(0, size, _AT_ONCE):
             os.pwrite(self._fd, bytes(min(_AT_ONCE, size - at)), at)
-        _sync(self._fd)
+        os.fsync(self._fd)
 
     def close(self) -> None:
         """Let go of it, and of the lock."""
@@ -179,12 +175,12 @@ class Tail:
         self.close()
 
 
-def make(path: str, head: Head, *, patience: float, synced: bool) -> Tail:
+def make(path: str, head: Head, *, patience: float) -> Tail:
     """A new tail that follows `head`, in the place of one that is given up. Within a transaction of the database only."""
     try:
         remove(path)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
-        tail = Tail(fd, os.urandom(frames.NAME_BYTES), head.sequence, patience=patience, synced=synced)
+        tail = Tail(fd, os.urandom(frames.NAME_BYTES), head.sequence, patience=patience)
         os.write(fd, frames.beginning(tail.name, head))
         os.fsync(fd)
         _sync_folder(path)
@@ -194,7 +190,7 @@ def make(path: str, head: Head, *, patience: float, synced: bool) -> Tail:
     return tail
 
 
-def find(path: str, name: bytes, *, patience: float, synced: bool = False, writing: bool) -> Tail | None:
+def find(path: str, name: bytes, *, patience: float, writing: bool) -> Tail | None:
     """The tail of that name; None where another one is there, or none. Raises `StoreError` for a file that is not ours alone."""
     if not LOCKS:
         raise StoreError(f"the store cannot be used here: it has a tail ({path}), which needs locks that this system lacks")
@@ -204,7 +200,7 @@ def find(path: str, name: bytes, *, patience: float, synced: bool = False, writi
         return None
     except OSError as error:
         raise StoreError(f"the tail of the log cannot be opened: {path}: {error.strerror}") from error
-    tail = Tail(fd, name, 0, patience=patience, synced=synced)
+    tail = Tail(fd, name, 0, patience=patience)
     see_that_it_is_ours(os.fstat(fd), path)
     found = frames.name_and_base(_read(fd, frames.FRAMES_AT, 0))
     if found is None or found[0] != name:
