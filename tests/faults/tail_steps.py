@@ -17,17 +17,22 @@ Wrong = Callable[[str, Callable[[], Any]], Any]
 
 
 class Steps:
-    """Counts steps, and lets the one with the number `at` go wrong."""
+    """Counts steps, and lets the one with the number `at` go wrong, or those of a name."""
 
     def __init__(self, at: int, wrong: Wrong) -> None:
         self.taken: list[str] = []
         self._at = at
         self._wrong = wrong
+        self._named = ""
+
+    def also(self, name: str) -> None:
+        """Steps of that name go wrong, whatever their number."""
+        self._named = name
 
     def take(self, name: str, step: Callable[[], Any]) -> Any:
         """Take a step, or what goes wrong there."""
         self.taken.append(name)
-        return self._wrong(name, step) if len(self.taken) == self._at else step()
+        return self._wrong(name, step) if len(self.taken) == self._at or name == self._named else step()
 
     @property
     def reached(self) -> bool:
@@ -59,6 +64,7 @@ def stepped(steps: Steps) -> Iterator[None]:
         with write(self, **options) as connection:
             yield connection
             steps.take("commit", lambda: None)
+        steps.take("committed", lambda: None)
 
     def locked(fd: int, kind: int) -> None:
         if kind == tails.LOCK_UN:
