@@ -273,6 +273,29 @@ def test_nobody_writes_into_a_tail_that_somebody_gave_up_and_died(last: str, tmp
     assert list(ledger.rows()) == list(other.rows()) == rows(5)
 
 
+def test_a_tail_that_others_began_meanwhile_is_not_taken_away(tmp_path: Path) -> None:
+    """One has moved its rows and is about to remove the file; in its place there is the next tail already."""
+    ledger, other = (SqliteLedger(Database(tmp_path / "state.db")) for _ in range(2))
+    first, second, third, fourth, fifth = rows(5)
+    ledger.append(lambda head: Batch([first]))
+    assert ledger.follow(second)
+    begun: list[str] = []
+
+    def between(name: str, step: Callable[[], Any]) -> Any:
+        step()
+        if not begun:
+            begun.append(name)
+            other.append(lambda head: Batch([third]))
+            assert other.follow(fourth)
+
+    with stepped(steps := Steps(0, between)):
+        steps.also("committed")
+        ledger.close()
+    assert begun
+    ledger.append(lambda head: Batch([fifth]))
+    assert list(ledger.rows()) == list(other.rows()) == rows(5)
+
+
 def test_a_database_put_back_under_a_host_stops_it(tmp_path: Path) -> None:
     """An older copy of the file has not the rows that the host knows to be kept."""
     ledger = SqliteLedger(Database(tmp_path / "state.db"))

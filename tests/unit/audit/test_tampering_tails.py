@@ -89,6 +89,24 @@ def test_nothing_is_written_behind_what_cannot_be_read(
         assert edit == "remove" or Path(f"{changed}-tail").read_bytes() == before
 
 
+@pytest.mark.parametrize("edit", ["cut", "tear"])
+@pytest.mark.parametrize("tail", [True, False])
+def test_what_was_cut_off_is_missed_without_a_witness_too(edit: str, tail: bool, tmp_path: Path) -> None:
+    """As rows that were deleted from the table are: the slot tells of a later end, and whoever goes on does so behind that."""
+    for seed in range(ROUNDS):
+        path = store(tmp_path, f"{edit}{seed}.db", seed, whole=False)
+        tamper(path, edit, random.Random(f"{edit} {seed}"), path)
+        database = Database(path)
+        ledger = SqliteLedger(database, tail=tail)
+        (before,) = map(str, verified_ledger(ledger).faults)
+        assert "missing at the end" in before
+        for _ in range(3):
+            Audit(ledger).append(RECORD)
+        (after,) = map(str, verified_ledger(ledger).faults)
+        assert "missing" in after and after.split()[:2] == before.split()[:2]
+        database.close()
+
+
 def test_what_was_torn_off_by_a_kill_is_no_fault(tmp_path: Path, signer: Signer, stores: list[Store]) -> None:
     """A frame that was never acknowledged stands half behind the end, or whole before the slot tells of it."""
     for seed, (path, _, witness) in enumerate(stores):
