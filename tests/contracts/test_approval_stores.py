@@ -15,7 +15,7 @@ import pytest
 from policy_engine.runtime.ports.approvals import Answer, ApprovalStore, AskedTier, NotAsked, Question, TooManyQuestions
 from policy_engine.stores.errors import StoreError
 from policy_engine.stores.memory.approvals import MemoryApprovals
-from policy_engine.stores.sqlite.approvals import SqliteApprovals
+from policy_engine.stores.sqlite.approvals import FORGET_AFTER, SqliteApprovals
 from policy_engine.stores.sqlite.database import Database
 
 ROOMY = {"most_per_run": 100, "most_per_principal": 100}
@@ -289,3 +289,22 @@ def test_a_row_that_is_no_question_is_none(tmp_path: Path, change: str) -> None:
 
 def _asking(store: ApprovalStore) -> list[Callable[[], object]]:
     return [lambda: store.get("q-one"), lambda: store.waiting("c1"), lambda: store.answer(answer())]
+
+
+def test_closed_questions_are_forgotten_once_they_can_count_no_more(tmp_path: Path) -> None:
+    """Ninety days after they were asked and when they have expired, with their answers; those that are open, and those whose
+    approval could still be shown, stay."""
+    store, later = on_file(tmp_path / "state.db"), FORGET_AFTER + 5000
+    store.open(FIRST, "c1", **ROOMY)
+    store.answer(answer())
+    assert store.use(["q-one"], "c1")
+    store.open(replace(FIRST, id="q-long", binding="b2", expires=10 * later), "c2", **ROOMY)
+    assert store.use(["q-long"], "c2")
+    store.open(replace(FIRST, id="q-open", binding="b3", expires=10 * later), "c3", **ROOMY)
+    store.open(replace(FIRST, id="q-new", binding="b4", asked=4000 + FORGET_AFTER - 3001, expires=2 * later), "c4", **ROOMY)
+    assert store.get("q-one") is not None, "too early"
+    store.open(replace(FIRST, id="q-next", binding="b5", asked=later, expires=2 * later), "c5", **ROOMY)
+    assert store.get("q-one") is None
+    assert list(store.waiting("c1")) == list(store.answers("q-one")) == []
+    assert {question.id for question in store.list(state=None)} == {"q-long", "q-open", "q-new", "q-next"}
+    assert not store.use(["q-one"], "c1"), "what is forgotten cannot be used"

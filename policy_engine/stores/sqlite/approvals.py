@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from policy_engine.base.values import NANOS_PER_SECOND
 from policy_engine.runtime.ports.approvals import Answer, AskedTier, NotAsked, Question, State, TooManyQuestions
 from policy_engine.stores.admitting import refusal_of
 from policy_engine.stores.errors import StoreError
@@ -46,6 +47,10 @@ _QUESTION: Final = (
 )
 _ANSWER: Final = "id, question, queue, answer, approver, at, signature, record, reason"
 _MOST_ANSWERS: Final = 1000
+FORGET_AFTER: Final = 90 * 24 * 3600 * NANOS_PER_SECOND
+"""Closed questions are kept so long after they were asked, and at least until they expire: the audit log has them for good."""
+_MOST_FORGOTTEN: Final = 100
+"""At once: more than one question that is asked can bring."""
 
 
 class SqliteApprovals:
@@ -71,6 +76,7 @@ class SqliteApprovals:
             if found is None:
                 _check_room(file, "run", question.run, most_per_run)
                 _check_room(file, "principal", question.principal, most_per_principal)
+                _forget(file, question.asked)
                 file.execute(f"INSERT INTO questions ({_QUESTION}, last) VALUES ({'?, ' * 15}?)", _row(question))
             chosen = found or question
             file.execute("INSERT OR IGNORE INTO waiting (call, question) VALUES (?, ?)", (call, chosen.id))
@@ -178,6 +184,16 @@ class SqliteApprovals:
                 for mark in marks
                 if file.execute("INSERT OR IGNORE INTO question_marks VALUES (?, ?)", (question, mark)).rowcount == 1
             )
+
+
+def _forget(file: sqlite3.Connection, now: int) -> None:
+    """Let the oldest of the closed ones go, with their answers: none of them can count any more."""
+    rows = file.execute(
+        "SELECT id FROM questions WHERE state IN ('used', 'withdrawn', 'expired') AND asked < ? AND expires <= ? LIMIT ?",
+        (now - FORGET_AFTER, now, _MOST_FORGOTTEN),
+    ).fetchall()
+    for table, column in (("answers", "question"), ("waiting", "question"), ("question_marks", "question"), ("questions", "id")):
+        file.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
 
 
 def _check_room(file: sqlite3.Connection, column: str, value: str, most: int) -> None:
