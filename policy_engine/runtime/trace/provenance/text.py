@@ -18,6 +18,8 @@ ASCII_MARK: Final = re.compile(r"[0-9@_/.:]")
 """What makes a token of ASCII an identifier."""
 ASCII_IDENTIFIER: Final = re.compile(r"[^\s0-9@_/.:]*[0-9@_/.:]\S*")
 """A whole text of ASCII that is an identifier."""
+ASCII_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+"""The characters of ASCII that nobody sees, and that are no white space."""
 _LOOK_ALIKES: Final = str.maketrans(
     "авекмнорстухѕіјԁһӏԛԝοαερτυνικχβγηωցոսօ\u0131",
     "abekmhopctyxsijdhlqwoaeptuvikxbynwgnuoi",
@@ -35,7 +37,7 @@ def loose(text: str) -> str:
     White space stays, so that a text is its tokens, each folded.
     """
     if text.isascii():
-        return text.lower()
+        return text.lower() if text.isprintable() else ASCII_CONTROL.sub("", text.lower())
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return "".join(filter(_is_seen, apart)).translate(_LOOK_ALIKES)
 

@@ -44,7 +44,7 @@ meant as, and the numbers among these."""
 
 def taken_apart(token: str) -> Parts:
     """The parts of a token."""
-    if not token.isascii() or len(token) > _LONGEST:
+    if not token.isascii() or len(token) > _LONGEST or not token.isprintable():
         return plainly_apart(token)
     low = token.lower()
     if token.isalpha():

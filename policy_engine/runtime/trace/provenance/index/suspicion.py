@@ -7,19 +7,23 @@ labels. Called by `places` and `words`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, compress, count, filterfalse, repeat
+from itertools import chain, compress, count, repeat
 from operator import is_not, not_
 from typing import Final
 
 from policy_engine.runtime.trace.provenance.index.lexicon import Lexicon
-from policy_engine.runtime.trace.provenance.text import ASCII_MARK
+from policy_engine.runtime.trace.provenance.text import ASCII_CONTROL, ASCII_MARK
 from policy_engine.runtime.trace.provenance.tokens import LOOSE_WORD, SHARED_WORDS
 
 _LOOSE: Final = bytes(
     ord(chr(code).lower()) if code < 128 and LOOSE_WORD.match(chr(code)) else 32 for code in range(256)
 )
 """Of ASCII: the characters of words in small letters, spaces for all others; so split, it is what `LOOSE_WORD` finds."""
+_NOT_PLAIN: Final = re.compile(r"(?:[A-Za-z]++[.,;:!?]?+\s++)*+(\S*)\s*").findall
+"""Of ASCII: the tokens that are more than a word and a mark, and empty ones; in linear time, as nothing is given back."""
+_UNSEEN: Final = bytes(code for code in range(128) if ASCII_CONTROL.match(chr(code)))
 _NO_MARKS: Final = bytes(code for code in range(256) if code > 127 or not ASCII_MARK.match(chr(code)))
 
 
@@ -128,7 +132,7 @@ def words_and_identifiers(value: str, lexicon: Lexicon) -> tuple[list[str], list
         tokens = value.split()
         return lexicon.loose_of(tokens), lexicon.alike_of(tokens)
     written = value.encode("ascii")
-    words = written.translate(_LOOSE).decode("ascii").split()
+    words = written.translate(_LOOSE, _UNSEEN).decode("ascii").split()
     if not written.translate(None, _NO_MARKS):
         return words, []
-    return words, lexicon.alike_of(filterfalse(str.isalpha, value.split()))
+    return words, lexicon.alike_of(filter(None, _NOT_PLAIN(value)))

@@ -252,8 +252,8 @@ class ProvenanceIndex:
         asked, answer = self._pointing.get(entry, (-1, False))
         if (answer and length >= asked) or (not answer and length <= asked):
             return answer
-        values = (leaf.value for leaf in record.argument_leaves)
-        answer = any(points(value) and self._said.holds(value, length) for value in values)
+        said = self._said.holds
+        answer = any(points(leaf.value) and said(leaf.value, length) for leaf in record.argument_leaves)
         self._pointing[entry] = (length, answer)
         return answer
 
