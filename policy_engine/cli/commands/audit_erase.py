@@ -32,6 +32,8 @@ def erase(
         stop("say what to erase, in one way", suggestion="--run R, --before 2026-01-01, or --principal P")
     audit = Audit(ledger_at(file), signer=signer(key))
     try:
+        if run is not None and next(audit.entries(run=run), None) is None:
+            stop(f"{file} has no record of a run {run!r}, so nothing was erased", suggestion=f"policy audit show {file}")
         count = erased(audit, run=run, before=None if before is None else moment("--before", before), principal=principal)
         audit.checkpoint()
     except (AuditError, UnreadableRows, ValueError) as fault:

@@ -125,6 +125,13 @@ def test_erased_payloads_leave_a_chain_that_verifies(policy: Policy, log: str) -
     assert "look up a7" not in policy("audit", "show", log, "--run", "r1").output
 
 
+def test_erasing_a_run_that_nobody_knows_is_an_error(policy: Policy, log: str) -> None:
+    """A typing mistake does not pass for an erasure."""
+    missed = policy("audit", "erase", log, "--run", "nosuch")
+    assert missed.exit_code == 2
+    assert "no record of a run 'nosuch'" in missed.output
+
+
 def test_a_witness_notices_a_shorter_log(policy: Policy, log: str, tmp_path: Path) -> None:
     """Signed, taken outside, then cut: without the witness nobody could know."""
     (tmp_path / "audit.pub").write_text(policy("audit", "key", "audit.key").output)
