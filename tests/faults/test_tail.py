@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -159,6 +161,28 @@ def rows(count: int, size: int = 10) -> list[Row]:
     return [Row(number, f"{number:064x}", "r1", number, b"x" * size, None) for number in range(1, count + 1)]
 
 
+@pytest.mark.parametrize("name", ["lseek", "write", "pwrite", "flock", "in memory"])
+def test_an_interrupt_leaves_no_gap(name: str, tmp_path: Path) -> None:
+    """Ctrl-C right after a step: the record is there or not, those before and after it are, and rows move without a gap."""
+    audit = Audit(SqliteLedger(Database(tmp_path / "state.db")), payloads="whole")
+    told = [audit.append(record(number)) for number in range(3)]
+
+    def interrupted(name: str, step: Callable[[], Any]) -> Any:
+        step()
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt), stepped(steps := Steps(0, interrupted)):
+        if name == "in memory":
+            patch.setattr(frames, "packed", lambda row: interrupted("", lambda: None))
+        steps.also(name)
+        audit.append(record(3))
+    SqliteLedger(Database(tmp_path / "state.db", patience=0.1)).append(lambda head: Batch(()))  # nobody holds it locked
+    told += [audit.append(record(number)) for number in range(4, 7)]
+    audit.close()
+    there = kept(tmp_path / "state.db")
+    assert set(told) <= set(there) and len(there) in (len(told), len(told) + 1)
+
+
 def test_a_disk_that_is_really_full_keeps_nothing_of_a_row(tmp_path: Path) -> None:
     """The system writes a part of a frame and then refuses (here: a limit on the size of files): the rest is as before."""
     database = Database(tmp_path / "state.db")
@@ -218,17 +242,31 @@ def test_a_link_in_the_place_of_the_next_tail_is_not_followed(tmp_path: Path) ->
     assert (tmp_path / "elsewhere").read_text() == "mine" and not (tmp_path / "state.db-tail").is_symlink()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_folder_in_which_nothing_can_be_made_refuses_records(tmp_path: Path) -> None:
-    """The record is refused; it is kept once the folder can be written again."""
-    ledger = SqliteLedger(Database(tmp_path / "state.db"))
-    (first,) = rows(1)
-    tmp_path.chmod(0o500)
-    with pytest.raises(StoreError):
-        ledger.append(lambda head: Batch([first]))
-    tmp_path.chmod(0o700)
-    ledger.append(lambda head: Batch([first]))
-    assert list(ledger.rows()) == [first]
+def test_a_folder_in_which_nothing_can_be_made_refuses_records() -> None:
+    """The record is refused; it is kept once the folder can be written again. In a process that is not root."""
+    folder = Path(tempfile.mkdtemp())
+    nobody = 65534
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            if os.geteuid() == 0:
+                os.chown(folder, nobody, nobody)
+                os.setuid(nobody)
+            ledger = SqliteLedger(Database(folder / "state.db"))
+            (first,) = rows(1)
+            folder.chmod(0o500)
+            with pytest.raises(StoreError, match="cannot be made"):
+                ledger.append(lambda head: Batch([first]))
+            assert list(ledger.rows()) == []
+            folder.chmod(0o700)
+            ledger.append(lambda head: Batch([first]))
+            assert list(ledger.rows()) == [first]
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    shutil.rmtree(folder)
 
 
 def test_a_tail_that_is_deleted_under_a_host_stops_it_or_is_made_good(tmp_path: Path) -> None:
@@ -294,6 +332,35 @@ def test_a_tail_that_others_began_meanwhile_is_not_taken_away(tmp_path: Path) ->
     assert begun
     ledger.append(lambda head: Batch([fifth]))
     assert list(ledger.rows()) == list(other.rows()) == rows(5)
+
+
+FORKED = """
+import ctypes, os, sys
+from policy_engine.runtime.ports.ledger import Batch, Row
+from policy_engine.stores.errors import StoreError
+from policy_engine.stores.sqlite.database import Database
+from policy_engine.stores.sqlite.ledger import SqliteLedger
+
+row = lambda number: Row(number, f"{number:064x}", "r1", number, b"{}", None)
+ledger = SqliteLedger(Database(sys.argv[1]))
+ledger.append(lambda head: Batch([row(1)]))
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    refused = 0
+    for attempt in (lambda: ledger.follow(row(2)), lambda: ledger.append(lambda head: Batch([row(2)]))):
+        try:
+            attempt()
+        except StoreError as fault:
+            refused += "forked" in str(fault)
+    os._exit(refused)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+assert ledger.follow(row(2))
+"""
+
+
+def test_a_fork_that_python_does_not_know_of_writes_nothing(tmp_path: Path) -> None:
+    """A library forked: the child would share the parent's lock."""
+    subprocess.run([sys.executable, "-c", FORKED, str(tmp_path / "state.db")], cwd=ROOT, check=True)
 
 
 def test_a_database_put_back_under_a_host_stops_it(tmp_path: Path) -> None:

@@ -64,8 +64,9 @@ class Tail:
     def add(self, row: Parts) -> bool:
         """Append a row that follows the last one this process knows. False where others have written, or given this file up."""
         data = frames.frame((row,))
-        self._lock(LOCK_EX)
+        self._see_that_it_is_not_shared()
         try:
+            self._lock(LOCK_EX)
             if os.lseek(self._fd, 0, os.SEEK_END) != self.size:
                 return False
             self._put(data, (row,))
@@ -76,15 +77,20 @@ class Tail:
     @contextmanager
     def locked(self, *, shared: bool = False) -> Iterator[None]:
         """While nobody else appends; `shared` with those who only read. Raises `StoreBusy`."""
-        self._lock(LOCK_SH if shared else LOCK_EX)
+        self._see_that_it_is_not_shared()
         try:
+            self._lock(LOCK_SH if shared else LOCK_EX)
             yield
         finally:
             flock(self._fd, LOCK_UN)
 
-    def _lock(self, kind: int) -> None:
+    def _see_that_it_is_not_shared(self) -> None:
+        """A parent's lock would be ours, and our unlocking its."""
         if os.getpid() != self._process:
             raise StoreError("the store cannot be used: this process was forked without Python's knowledge; open it again")
+
+    def _lock(self, kind: int) -> None:
+        """Within a `try` that unlocks: an interrupt may come right behind it."""
         try:
             flock(self._fd, kind | LOCK_NB)
         except BlockingIOError:
@@ -149,8 +155,10 @@ class Tail:
 
     def contents(self) -> Contents:
         """All that it holds."""
-        if self._mine is not None and self.size == os.lseek(self._fd, 0, os.SEEK_END):
-            return Contents(self._mine, Head(*self._mine[-1][:2]) if self._mine else Head(self.base, ""), self.size)
+        mine = self._mine
+        whole = mine is not None and len(mine) == self.last - self.base  # not where an interrupt came between two steps
+        if mine is not None and whole and self.size == os.lseek(self._fd, 0, os.SEEK_END):
+            return Contents(mine, Head(*mine[-1][:2]) if mine else Head(self.base, ""), self.size)
         return frames.contents(_read(self._fd, os.fstat(self._fd).st_size, 0))
 
     def seal(self) -> None:
