@@ -91,19 +91,19 @@ class Audit:
             "run": run,
         })  # fmt: skip
         content = sha256(data).digest()
-        if self._queue or not self._writing.acquire(blocking=False):  # others wait
+        if self._queue or self._writing.locked():  # others wait: together with them
             return self._together(_Waiting(run, at, data, payload, content))
-        try:
+        with self._writing:
             before, sequence = self._digest, self._number + 1
             if before and (self._signer is None or sequence % self._every):  # nothing else is due: it follows at once
                 digest = link(before, sequence, content)
-                if self.ledger.follow((sequence, digest, run, at, data, payload)) is True:
+                try:
+                    kept = self.ledger.follow((sequence, digest, run, at, data, payload))
+                except Exception as fault:
+                    raise AuditError(f"the record was not kept: {fault}") from fault
+                if kept is True:
                     self._number, self._digest = sequence, digest
                     return digest
-        except Exception as fault:
-            raise AuditError(f"the record was not kept: {fault}") from fault
-        finally:
-            self._writing.release()
         return self._together(_Waiting(run, at, data, payload, content))
 
     def _together(self, mine: _Waiting) -> str:
