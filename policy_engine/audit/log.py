@@ -177,7 +177,7 @@ class Audit:
             kept = self.ledger.policy(digest)
         except Exception as fault:
             raise AuditError(f"the policy was not kept: {fault}") from fault
-        if kept != contents:
+        if kept is None or _damaged(kept, contents):
             self._alone(build)
         self._known.add(digest)
 
@@ -218,6 +218,12 @@ class Audit:
     def entries(self, *, after: int = 0, upto: int | None = None, run: str | None = None) -> Iterator[Entry]:
         """The records that are kept, in order, with numbers beyond `after` up to `upto`; those of one run, if one is named."""
         return map(entry_of, self.ledger.rows(after=after, upto=upto, run=run))
+
+
+def _damaged(kept: Mapping[str, bytes], contents: Mapping[str, bytes]) -> bool:
+    """Whether these files were kept, and are not whole any more. The same policy may have been kept from other files, or to be
+    loaded in another way: that counts as well, and what an earlier record says of it must stay true."""
+    return kept.get(ABOUT, contents[ABOUT]) == contents[ABOUT] and set(kept) <= set(contents) and kept != contents
 
 
 def _withheld(kind: RecordKind, body: Mapping[str, Any], payloads: Mapping[str, Any]) -> frozenset[str]:

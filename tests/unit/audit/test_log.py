@@ -185,3 +185,23 @@ def test_a_policy_is_kept_once_and_said_in_the_chain() -> None:
     assert ledger.policy("d") == {"": b'{"entries":["policy"]}', "policy": b"policy a"}
     (entry,) = Audit(ledger).entries()
     assert entry.kind == "policy" and sorted(entry.body["sources"]) == ["", "policy"]
+
+
+def test_a_policy_kept_from_other_files_stays_as_it_was_kept() -> None:
+    """The same policy loaded from a text and from a file has one digest: what the first record says of it stays true."""
+    ledger = MemoryLedger()
+    Audit(ledger).keep_policy("d", {"policy": b"policy a"}, {"entries": ["policy"]})
+    Audit(ledger).keep_policy("d", {"a.policy": b"policy a"}, {"entries": ["a.policy"]})
+    assert ledger.policy("d") == {"": b'{"entries":["policy"]}', "policy": b"policy a"}
+    assert len(list(Audit(ledger).entries())) == 1
+
+
+def test_a_policy_that_is_not_whole_any_more_is_kept_again() -> None:
+    """So that decisions made from now on can be made again; and what was said of it before is true once more."""
+    ledger = MemoryLedger()
+    whole = {"policy": b"policy a", "t.json": b"{}"}
+    Audit(ledger).keep_policy("d", whole, {"entries": ["policy"]})
+    kept = ledger.policy("d")
+    ledger._policies["d"] = {"": b'{"entries":["policy"]}', "policy": b"policy b"}
+    Audit(ledger).keep_policy("d", whole, {"entries": ["policy"]})
+    assert ledger.policy("d") == kept
