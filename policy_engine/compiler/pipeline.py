@@ -85,11 +85,11 @@ def compile_policy(
     """Compile the policy that begins with the files `entry`, beneath the layers `under` that the host imposes.
 
     `executable=True` (load) builds the policy, and refuses what is checked but not executed yet; with False (check)
-    the findings are all there is. `keep` asks for what a cache keeps; `before` is what an earlier compilation left, by
-    the same engine, of the same entry, layers, params and tools: what has not changed since is not made again.
+    the findings are all there is. `keep` asks for what a cache keeps; then `before` is what an earlier compilation left,
+    by the same engine, of the same entry, layers, params and tools: what has not changed since is not made again.
     """
     draft = Draft(entry, under, resolver, params or {}, functions, tools, executable)
-    if before is not None:
+    if keep and before is not None:
         draft.before = before.memory
     read_layers(draft)
     if draft.layers:
@@ -109,6 +109,6 @@ def compile_policy(
         if not draft.kept:
             return done
         return compile_policy(
-            entry, resolver, under=under, params=params, functions=functions, tools=tools, executable=executable
+            entry, resolver, under=under, params=params, functions=functions, tools=tools, executable=executable, keep=keep
         )  # fmt: skip
     return replace(done, policy=restored(kept.made) if kept.kept else done.policy, left=kept)

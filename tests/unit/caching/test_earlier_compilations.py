@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from policy_engine import Policy
+from policy_engine import Policy, Request
 from policy_engine.assembly.files import MemoryResolver
 from policy_engine.base.source import Source
 from policy_engine.base.values import timestamp_of
 from policy_engine.compiler.caching.earlier import Earlier, earlier_of
+from policy_engine.compiler.caching.places import Places
 from policy_engine.compiler.caching.plain import Encoder
 from policy_engine.compiler.language import parser
 from policy_engine.compiler.language.remembering import Remembered
@@ -154,3 +155,43 @@ def test_edited_policies_are_those_compiled_from_nothing(make: Any, first: int) 
                 before = through_bytes(mine)
             files = dict(edited(draw, files).files)
     assert kept > CASES // 60 and facts > CASES // 60
+
+
+def small(number: int) -> dict[str, str]:
+    """A policy of two tools; the rule about one of them changes with the number."""
+    text = f'policy p\nallow a on shop.one when args.n > {number}\nallow b on shop.two when args.n > 1 because "b"\n'
+    return {"policy": text}
+
+
+def test_what_cannot_be_placed_again_is_compiled_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No place, no plan: the policy is whole all the same, and so is what it leaves."""
+    one = Drawn({}, (), {}, False, False)
+    before = through_bytes(compiled(one, small(1), None))
+    assert len(compiled(one, small(2), before).left.kept) == 1  # type: ignore[union-attr]
+    monkeypatch.setattr(Places, "named", lambda places, name: None)
+    again = compiled(one, small(2), before)
+    assert again.policy is not None and again.left is not None
+    assert shape(again.policy) == shape(compiled(one, small(2), None).policy)  # type: ignore[arg-type]
+    assert again.left.kept == frozenset()
+
+
+def test_without_keeping_nothing_is_drawn_on() -> None:
+    """A policy that lacks plans never leaves the compiler."""
+    one = Drawn({}, (), {}, False, False)
+    before = through_bytes(compiled(one, small(1), None))
+    found = compile_policy(["policy"], MemoryResolver(small(2)), executable=True, before=before)
+    assert found.policy is not None and found.left is None
+    assert list(found.policy.tools) == ["shop.one", "shop.two"]
+
+
+def test_a_changed_schema_of_fits_is_seen() -> None:
+    """No key covers the file, so what reads it is never drawn on."""
+    text = 'policy p\nallow a on shop.one when fits(args, "s.json")\nallow b on shop.two\n'
+    one, before = Drawn({}, (), {}, False, False), None
+    for wanted in ("x", "y"):
+        schema = f'{{"type": "object", "properties": {{"{wanted}": {{"type": "integer"}}}}, "required": ["{wanted}"]}}'
+        made = compiled(one, {"policy": text, "s.json": schema}, before)
+        assert made.policy is not None
+        policy = Policy(made.policy, lambda: timestamp_of(NOW))
+        assert policy.decide(Request(tool="shop.one", args={wanted: 1})).effect == "allow"
+        before = through_bytes(made)
