@@ -99,8 +99,15 @@ def shape(policy: CompiledPolicy) -> Any:
 
 def code_of(code: CodeType) -> Any:
     """What a function does, wherever it stands in its module."""
-    inner = [code_of(one) if isinstance(one, CodeType) else (type(one), repr(one)) for one in code.co_consts]
-    return code.co_code, code.co_names, code.co_varnames, inner
+    return code.co_code, code.co_names, code.co_varnames, [_constant(one) for one in code.co_consts]
+
+
+def _constant(value: Any) -> Any:
+    if isinstance(value, CodeType):
+        return code_of(value)
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))
+    return type(value), repr(value)
 
 
 def same_code(mine: CompiledPolicy, its: CompiledPolicy) -> None:
