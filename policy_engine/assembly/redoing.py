@@ -159,7 +159,8 @@ def difference(entry: Entry, made: Decision) -> str:
     if entry.kind != "decision" and "shown" in entry.said:
         compared.append(("what the agent saw", _json(entry, "shown"), to_json(made.engine_result)))
     if "owed" in entry.said:
-        compared.append(("obligations", _json(entry, "owed"), to_json(plain_obligations(made.obligations))))
+        said, values = plain_obligations(made.obligations)
+        compared += [("obligations", body.get("owes"), said), ("what is owed", _json(entry, "owed"), to_json(values))]
     wrong = [f"{what}: was {_told(before)}, is {_told(now)}" for what, before, now in compared if before != now]
     return "; ".join(wrong)
 

@@ -12,29 +12,27 @@ from policy_engine.base.values import timestamp_of
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def plain_obligations(obligations: Iterable[Obligation]) -> list[list[Any]]:
-    """One row an obligation, in their order; its first word is the kind. Durations are in microseconds; "" stands for a unit,
-    a zone or an item that there is not (none is empty)."""
-    return [_row(one) for one in obligations]
+def plain_obligations(obligations: Iterable[Obligation]) -> tuple[list[list[Any]], list[list[Any]]]:
+    """One row an obligation, in their order, twice: what the policy says of it, its kind first, and the values it was worked
+    out from. Durations are in microseconds; "" stands for a unit, a zone or an item that there is not (none is empty)."""
+    rows = [_row(one) for one in obligations]
+    return [said for said, _ in rows], [values for _, values in rows]
 
 
-def _row(one: Obligation) -> list[Any]:
+def _row(one: Obligation) -> tuple[list[Any], list[Any]]:
     match one:
         case Reserve():
             window = one.window
-            return [
-                "reserve", one.rule, one.amount, list(one.keys), one.bound, window.kind, window.nanos, window.unit or "",
-                window.zone or "", one.item or "", one.settles, one.observe,
-            ]  # fmt: skip
+            span = [window.kind, window.nanos, window.unit or "", window.zone or ""]
+            said = ["reserve", one.rule, *span, one.settles, one.observe]
+            return said, [one.amount, one.bound, *one.keys, one.item or ""]
         case Timeout():
-            return ["timeout", one.rule, one.after // _MICROSECOND]
+            return ["timeout", one.rule, one.after // _MICROSECOND], []
         case Ask():
             later = [[tier.queue, tier.count, tier.within // _MICROSECOND] for tier in one.later]
-            return [
-                "ask", one.rule, one.queue, one.count, one.within // _MICROSECOND, one.digest, timestamp_of(one.expires),
-                one.binding, later,
-            ]  # fmt: skip
+            said = ["ask", one.rule, one.queue, one.count, one.within // _MICROSECOND, later]
+            return said, [one.digest, timestamp_of(one.expires), one.binding]
         case Label():
-            return ["label", one.rule, one.label, one.path, one.add]
+            return ["label", one.rule, one.label, one.add], [one.path]
         case _:
             assert_never(one)

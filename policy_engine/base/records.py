@@ -4,9 +4,9 @@ Every record has a kind, a moment (`at`, nanoseconds), a run and, where it is ab
 its body: JSON-like, without any value that an agent, a user or a tool chose. Those are *payloads*, kept beside the chain:
 `args` (decided), `asked` (as the agent sent them, where they differ), `result`, `shown` (what the agent saw of it, where it
 was redacted), `error`, `input`, `fields` (of an event), `principal`, `agent`, `context`, `tool` (annotations and digest that the
-host gave),
-`approvals`, `owed` (obligations), `recorded` (what functions of the host answered), `inherited` (what the parent of a run
-had been asked), `salt` (of the digests `event` and `state` of a run, which nobody can guess values from once it is erased).
+host gave), `approvals`, `owed` (values of the obligations that the body's `owes` lists), `recorded` (what functions of the
+host answered), `inherited` (what the parent of a run had been asked), `salt` (of the digests `event` and `state` of a run,
+which nobody can guess values from once it is erased).
 
 `seen` is how many entries the run's trace held when something was decided, `entry` the number of the one that was made then:
 calls that run at the same time are decided again in that order.
@@ -73,8 +73,8 @@ class DecisionBody(TypedDict):
     answers counted; `tries` tells the number of earlier times the same call was decided (a resume).
 
     `event` leaves out the host's id of the call and the moment: the same request made again has the same, which is how a
-    loop is seen. `hinted`: the agent was told the nearest call that would pass. `wait` (nanoseconds): how long it was told to
-    wait."""
+    loop is seen. `owes`: its obligations, as the policy says them. `hinted`: the agent was told the nearest call that would
+    pass. `wait` (nanoseconds): how long it was told to wait."""
 
     tool: str
     effect: str
@@ -94,6 +94,7 @@ class DecisionBody(TypedDict):
     approvers: NotRequired[list[str]]
     instead: NotRequired[str]
     wait: NotRequired[int]
+    owes: NotRequired[list[list[Any]]]
     took: NotRequired[dict[str, int]]
 
 

@@ -11,7 +11,7 @@ from policy_engine.base.errors import EvaluationError, MisfitError
 from policy_engine.base.request import Approval, Request
 from policy_engine.runtime import degradation
 from policy_engine.runtime.approvals import Standing, asks_user, desk_for
-from policy_engine.runtime.bounds.reserving import bounded
+from policy_engine.runtime.bounds.reserving import Bounded, bounded
 from policy_engine.runtime.core import Core, ReadyPlan, Stage, rule_error
 from policy_engine.runtime.details import FixedDetails, Scene, SmallerDetails, errors_of, notes_of
 from policy_engine.runtime.environment import DecisionEnvironment
@@ -40,14 +40,20 @@ def decide_call(
     except MisfitError as fault:
         return unfit(core, request, "misfit", fault.path, fault.problem)
     evaluate = ready.decide.evaluate
-    if evaluate is not None and ready.rewrites.evaluate is None and not ready.bounded:
+    if evaluate is not None and ready.rewrites.evaluate is None:
         mask = evaluate(args, principal, environment)
         verdict = ready.judge.verdict(mask)
         effect = verdict.effect
-        if effect != "escalate":
-            settled = _Settled(core, ready, request, args, principal, environment, view, degrade, mask, verdict)
+        owed: Bounded | None = None
+        if effect == "allow" and ready.bounded:
+            owed = bounded(core.namespace, ready, Scene(args, principal, environment))
+        if effect != "escalate" and (owed is None or owed.plain):
+            settled = _Settled(core, ready, request, args, principal, environment, view, degrade, mask, verdict, owed)
             observed = verdict.observed if verdict.observing else ()
-            return decision_of(effect, "call", request.tool, args, verdict, settled, core.digest, observed)
+            return decision_of(
+                effect, "call", request.tool, args, verdict, settled, core.digest, observed,
+                () if owed is None else owed.obligations,
+            )  # fmt: skip
     return _Call(core, ready, request, Scene(args, principal, environment), view, approvals, degrade).decide()
 
 
@@ -285,13 +291,16 @@ class _Call:
 
 
 class _Settled:
-    """The details of a call that its rules settled at once: no rewrite, limit or person; a `_Call` made when read."""
+    """The details of a call that its rules settled at once: no rewrite, no person, no limit in doubt; a `_Call` made when
+    read. `owed` is what its limits and timeouts came to."""
 
-    __slots__ = ("args", "core", "degrade", "environment", "mask", "principal", "ready", "request", "verdict", "view")
+    __slots__ = (
+        "args", "core", "degrade", "environment", "mask", "owed", "principal", "ready", "request", "verdict", "view",
+    )  # fmt: skip
 
     def __init__(
         self, core: Core, ready: ReadyPlan, request: Request, args: Any, principal: Any, environment: DecisionEnvironment,
-        view: Any | None, degrade: bool, mask: int, verdict: Verdict,
+        view: Any | None, degrade: bool, mask: int, verdict: Verdict, owed: Bounded | None,
     ) -> None:  # fmt: skip
         self.core = core
         self.ready = ready
@@ -303,11 +312,14 @@ class _Settled:
         self.degrade = degrade
         self.mask = mask
         self.verdict = verdict
+        self.owed = owed
 
     def _call(self) -> _Call:
         scene = Scene(self.args, self.principal, self.environment)
         call = _Call(self.core, self.ready, self.request, scene, self.view, (), self.degrade)
         call.settle(self.mask, self.verdict)
+        if self.owed is not None:
+            call.masks[:0] = self.owed.masks  # the last one is what hints are found in
         return call
 
     def reason(self) -> str:

@@ -33,6 +33,8 @@ class Bounded:
     masks: tuple[tuple[Stage, int], ...]
     faults: tuple[RuleError, ...]
     observed: tuple[str, ...]
+    plain: bool
+    """Whether nothing came to an error."""
 
 
 def bounded(namespace: Mapping[str, Any], ready: ReadyPlan, scene: Scene) -> Bounded:
@@ -57,9 +59,11 @@ def bounded(namespace: Mapping[str, Any], ready: ReadyPlan, scene: Scene) -> Bou
     owed = reserves if shortest is None else [*reserves, shortest]
     masks = ((limits, mask), (ready.timeouts, timed))
     if not failing:
-        return Bounded(tuple(owed), (), masks, (), ())
+        plain = not (mask >> len(rules) or timed >> len(ready.timeouts.section.rules))
+        return Bounded(tuple(owed), (), masks, (), (), plain)
     refusing = tuple(rule for rule in failing if not rule.observe)
-    return Bounded(tuple(owed), refusing, masks, tuple(faults), tuple(sorted({rule.id for rule in failing if rule.observe})))
+    told = tuple(sorted({rule.id for rule in failing if rule.observe}))
+    return Bounded(tuple(owed), refusing, masks, tuple(faults), told, False)
 
 
 def timeout(ready: ReadyPlan, scene: Scene) -> tuple[Timeout | None, int]:

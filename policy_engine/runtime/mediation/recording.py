@@ -42,7 +42,7 @@ def write_decision(call: Call, decision: Decision, cause: Cause, wait: int | Non
     if args is None or args != call.request.args:
         payloads["asked"] = call.request.args
     if decision.obligations:
-        payloads["owed"] = plain_obligations(decision.obligations)
+        body["owes"], payloads["owed"] = plain_obligations(decision.obligations)
     if call.request.annotations or call.request.digest is not None:
         payloads["tool"] = {"annotations": dict(call.request.annotations), "digest": call.request.digest}
     if call.answers:

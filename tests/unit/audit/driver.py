@@ -61,7 +61,8 @@ class Host:
         status: Any = {"allow": "running", "escalate": "pending"}.get(decision.effect, "denied")
         self.run.record(request, Outcome(status=status), decision=decision)
         body = {"tool": request.tool, **self.body(decision, seen)}
-        payloads: dict[str, Any] = {**self.recorded(decision), "owed": plain_obligations(decision.obligations)}
+        body["owes"], owed = plain_obligations(decision.obligations)
+        payloads: dict[str, Any] = {**self.recorded(decision), "owed": owed}
         if decision.engine_args is not None:
             payloads["args"] = decision.engine_args
         if decision.engine_args is None or decision.engine_args != request.args:
