@@ -19,6 +19,7 @@ from policy_engine.compiler.analysis.draft import Draft, SourceResolver
 from policy_engine.compiler.analysis.duplicates import gather
 from policy_engine.compiler.analysis.grants import check_grants
 from policy_engine.compiler.analysis.host_functions import known_functions
+from policy_engine.compiler.analysis.keys import take_shared
 from policy_engine.compiler.analysis.reading import read_layers
 from policy_engine.compiler.analysis.repeating import check_retries
 from policy_engine.compiler.analysis.rules import check_rules
@@ -45,6 +46,7 @@ PASSES: Final[tuple[Callable[[Draft], None], ...]] = (
     read_data,  # use data, param → constants
     read_tool_schemas,  # use tools, live tools, exact names → the tools there are
     read_groups,  # groups → their tools
+    take_shared,  # all that is no rule → a part of every key
     check_rules,  # names, types, phases: each rule once for each of its tools
     check_conflicts,  # two rewrites of one place
     check_constancy,  # always and never

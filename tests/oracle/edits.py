@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from policy_engine.base.source import Source
 from policy_engine.compiler.language.splitting import split
@@ -51,8 +52,7 @@ def edited(draw: random.Random, files: Mapping[str, str]) -> Edited:
 def _items(text: str) -> tuple[str, list[str], str]:
     """A text cut before each of its items but the header; joined again it is the same."""
     starts = [piece.span.start for piece in split(Source("x", text))[1:]]
-    ends = [*starts[1:], len(text)]
-    items = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    items = [text[start:end] for start, end in pairwise((*starts, len(text)))]
     return text[: starts[0]] if starts else text, items, ""
 
 

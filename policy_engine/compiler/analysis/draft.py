@@ -156,7 +156,7 @@ class Draft:
 
     `checked` holds `rules.CheckedRule`, `layer_tools` a `checking.LayerTools` a layer; both stand above this module.
     `before` is what an earlier compilation left, `after` what this one leaves; tools in `kept` have the plan of that key
-    in `before`, and none in `policy`.
+    in `before`, and none in `policy`. `shared` is the part of every key that stands for all that is no rule (`keys`).
     """
 
     entry: Sequence[str]
@@ -180,6 +180,7 @@ class Draft:
     material: list[tuple[str, bytes]] = field(default_factory=list)
     checked: list[Any] = field(default_factory=list)
     layer_tools: list[Any] = field(default_factory=list)
+    shared: bytes | None = None
     schemas: dict[tuple[str | None, str], str] = field(default_factory=dict)
     extras: set[str] = field(default_factory=set)
     schemas_missing: bool = False

@@ -7,7 +7,7 @@ there forgets everything. The engine and Python are part of what names a cache e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -18,23 +18,39 @@ _READS_FILES: Final = "fits"
 """The function whose schemas are read while rules are checked: no key knows what they hold."""
 
 
-class Keys:
-    """Makes the keys of one compilation, once the passes before the rules are done."""
+def take_shared(draft: Draft) -> None:
+    """Fill `draft.shared`: everything that is no rule. It stays None where a declaration reads a schema of its own, or a
+    tool is named like an event."""
+    parts: list[str | bytes] = [repr(draft.executable)]
+    for layer in draft.layers:
+        for file in layer.files:
+            texts = [file.tree.header.span.text, *(item.span.text for item in file.declarations)]
+            if any(_READS_FILES in text for text in texts):
+                return
+            parts += (f"{layer.index} {layer.imposed} {len(texts)}", file.source.name, *texts)
+    for name, content in draft.material:
+        if not name.startswith("policy "):  # the files themselves, rules and all
+            parts += (name, content)
+    if not any(name.startswith("@") for name in draft.tools):
+        draft.shared = digest(parts)
 
-    def __init__(self, draft: Draft) -> None:
-        self._shared = _shared(draft)
 
-    def rule(self, layer: Layer, file: LoadedFile, rule: Rule) -> bytes | None:
-        """The key of a rule; None where the texts do not tell what it depends on."""
-        text = rule.span.text
-        if self._shared is None or _READS_FILES in text:
-            return None
-        return digest((self._shared, str(layer.index), file.source.name, file.name, text))
+def rule_key(draft: Draft, layer: Layer, file: LoadedFile, rule: Rule) -> bytes | None:
+    """The key of a rule; None where the texts do not tell what it depends on."""
+    text = rule.span.text
+    if draft.shared is None or _READS_FILES in text:
+        return None
+    return digest((draft.shared, str(layer.index), file.source.name, file.name, text))
 
 
-def plan_key(tool: str, rules: Iterable[tuple[bytes, int]]) -> bytes:
-    """The key of a plan: the tool, and the rules about it, each with the group of its subjects that the tool is in."""
-    return digest((tool, *(f"{key.hex()} {number}" for key, number in sorted(rules))))
+def plan_key(draft: Draft, tool: str, rules: Sequence[tuple[bytes | None, int]]) -> bytes | None:
+    """The key of a tool's plan, by the rules about it and the groups of their subjects that it is in.
+
+    None where one of them has none. A tool without rules depends on its schema all the same.
+    """
+    if draft.shared is None or any(key is None for key, _ in rules):
+        return None
+    return digest((draft.shared, tool, *sorted(f"{key.hex()} {number}" for key, number in rules if key is not None)))
 
 
 def digest(parts: Iterable[str | bytes]) -> bytes:
@@ -44,20 +60,3 @@ def digest(parts: Iterable[str | bytes]) -> bytes:
         content = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
         made.update(len(content).to_bytes(8, "big") + content)
     return made.digest()
-
-
-def _shared(draft: Draft) -> bytes | None:
-    """Everything that is no rule; None where a declaration reads a schema of its own, or a tool is named like an event."""
-    if any(name.startswith("@") for name in draft.tools):
-        return None
-    parts: list[str | bytes] = [repr(draft.executable)]
-    for layer in draft.layers:
-        for file in layer.files:
-            texts = [file.tree.header.span.text, *(item.span.text for item in file.declarations)]
-            if any(_READS_FILES in text for text in texts):
-                return None
-            parts += (f"{layer.index} {layer.imposed} {len(texts)}", file.source.name, *texts)
-    for name, content in draft.material:
-        if not name.startswith("policy "):  # the files themselves, rules and all
-            parts += (name, content)
-    return digest(parts)

@@ -13,7 +13,7 @@ from policy_engine.compiler.analysis.conditions import Conditions, expressions_o
 from policy_engine.compiler.analysis.defaults import check_default
 from policy_engine.compiler.analysis.draft import Draft, Layer, LoadedFile, Subject
 from policy_engine.compiler.analysis.executability import check_executable
-from policy_engine.compiler.analysis.keys import Keys
+from policy_engine.compiler.analysis.keys import rule_key
 from policy_engine.compiler.analysis.labelling import check_labels
 from policy_engine.compiler.analysis.lets import ExpansionFailed
 from policy_engine.compiler.analysis.limits import check_limit
@@ -75,12 +75,12 @@ class CheckedRule:
 
 def check_rules(draft: Draft) -> None:
     """Fill `draft.checked` and `draft.layer_tools`; findings of all rules."""
-    notes, conditions, keys = Notes(draft.collector), Conditions(), Keys(draft)
+    notes, conditions = Notes(draft.collector), Conditions()
     for layer in draft.layers:
         tools = LayerTools(draft, layer, notes, conditions)
         draft.layer_tools.append(tools)
         for file, rule in layer.rules():
-            key = keys.rule(layer, file, rule)
+            key = rule_key(draft, layer, file, rule)
             fact = None if key is None else draft.before.facts.get(key)
             groups = _checked(tools, rule, key) if fact is None else recalled(draft, layer, fact)
             if key is not None and fact is not None:

@@ -32,6 +32,7 @@ class Sections:
 
     def __init__(self, draft: Draft, builder: RuleBuilder, module: ModuleBuilder, folder: Folder) -> None:
         self.builder = builder
+        self._draft = draft
         self._folder = folder
         self._module = module
         self._by_subject: dict[str, list[tuple[CheckedRule, int]]] = {}
@@ -44,13 +45,9 @@ class Sections:
         self._passing = False
 
     def key(self, subject: Subject) -> bytes | None:
-        """The key of a tool's plan; None where one of its rules has none."""
-        rules: list[tuple[bytes, int]] = []
-        for checked, number in self._by_subject.get(subject.name, []):
-            if checked.key is None:
-                return None
-            rules.append((checked.key, number))
-        return plan_key(subject.name, rules)
+        """The key of a tool's plan; None where it is never found again."""
+        rules = [(checked.key, number) for checked, number in self._by_subject.get(subject.name, [])]
+        return plan_key(self._draft, subject.name, rules)
 
     def watched(self, build: Callable[[], ToolPlan]) -> tuple[ToolPlan, bool]:
         """A plan, and whether it means something in this compilation only: it speaks of questions by their number."""

@@ -202,3 +202,18 @@ def test_a_changed_schema_of_fits_is_seen() -> None:
         policy = Policy(made.policy, lambda: timestamp_of(NOW))
         assert policy.decide(Request(tool="shop.one", args={wanted: 1})).effect == "allow"
         before = through_bytes(made)
+
+
+def test_a_tool_without_rules_has_the_schema_of_now() -> None:
+    """Its plan is its schema, and nobody reads a rule for it."""
+    text = 'policy p\nuse tools "t.json"\nallow a on one\n'
+    one, before = Drawn({}, (), {}, False, False), None
+    for wanted in ("x", "y"):
+        schema = f'{{"type": "object", "properties": {{"{wanted}": {{"type": "integer"}}}}}}'
+        made = compiled(
+            one, {"policy": text, "t.json": f'[{{"name": "one"}}, {{"name": "two", "inputSchema": {schema}}}]'}, before
+        )
+        assert made.policy is not None
+        record = made.policy.tools["two"].input
+        assert record is not None and [field.name for field in record.fields] == [wanted]
+        before = through_bytes(made)
