@@ -23,14 +23,13 @@ def _row(one: Obligation) -> tuple[list[Any], list[Any]]:
     match one:
         case Reserve():
             window = one.window
-            span = [window.kind, window.nanos, window.unit or "", window.zone or ""]
-            said = ["reserve", one.rule, *span, one.settles, one.observe]
-            return said, [one.amount, one.bound, *one.keys, one.item or ""]
+            span = (window.kind, window.nanos, window.unit or "", window.zone or "")
+            return ["reserve", one.rule, *span, one.settles, one.observe], [one.amount, one.bound, *one.keys, one.item or ""]
         case Timeout():
             return ["timeout", one.rule, one.after // _MICROSECOND], []
         case Ask():
             later = [[tier.queue, tier.count, tier.within // _MICROSECOND] for tier in one.later]
-            said = ["ask", one.rule, one.queue, one.count, one.within // _MICROSECOND, later]
+            said: list[Any] = ["ask", one.rule, one.queue, one.count, one.within // _MICROSECOND, later]
             return said, [one.digest, timestamp_of(one.expires), one.binding]
         case Label():
             return ["label", one.rule, one.label, one.add], [one.path]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -138,10 +139,22 @@ class Failing:
         return self.part(*args, **options)
 
 
-PARTS: Mapping[str, Callable[[Policy], tuple[Any, str]]] = {
-    "arguments": lambda policy: (policy._core.intake, "args"),
-    "records": lambda policy: (policy._core.intake, "record"),
-    "surroundings": lambda policy: (policy._core.intake, "environment"),
+def _failing_arguments(policy: Policy, after: int, fault: type[BaseException]) -> None:
+    intake = policy._core.intake
+    checks = intake.checks
+    failing = Failing(lambda tool, given: checks[tool](given), after, fault)
+    intake.checks = {tool: partial(failing, tool) for tool in checks}
+
+
+def _failing_method(name: str, policy: Policy, after: int, fault: type[BaseException]) -> None:
+    intake = policy._core.intake
+    setattr(intake, name, Failing(getattr(intake, name), after, fault))
+
+
+PARTS: Mapping[str, Callable[[Policy, int, type[BaseException]], None]] = {
+    "arguments": _failing_arguments,
+    "records": partial(_failing_method, "record"),
+    "surroundings": partial(_failing_method, "environment"),
 }
 
 
@@ -155,9 +168,7 @@ def test_a_fault_in_the_intake_refuses(seed: int, part: str, after: int, fault: 
         policy, sound = (drawn(seed).load(clock=clock) for _ in range(2))
     except PolicyError:
         return
-    owner, name = PARTS[part](policy)
-    failing = Failing(getattr(owner, name), after, fault)
-    setattr(owner, name, failing)
+    PARTS[part](policy, after, fault)
     draw = random.Random(seed)
     for _ in range(4):
         call = request(draw, True)
