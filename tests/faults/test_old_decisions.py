@@ -14,14 +14,11 @@ import pytest
 
 from policy_engine import DeadlineExceeded, Denied, Mediator, Pending, Policy, PolicyError, load, loads
 from policy_engine.assembly.redoing import Redo, counted
-from policy_engine.audit.exporting import verified_ledger
 from policy_engine.audit.signing import new_key, signer_of
-from policy_engine.stores.sqlite.database import Database
-from policy_engine.stores.sqlite.ledger import SqliteLedger
 
 from ..oracle.drawn import request, schemas
 from ..oracle.policies import DATA, drawn
-from ..unit.audit.tampering import EDITS, copy, tamper
+from ..unit.audit.tampering import EDITS, copy, faults_of, tamper
 from ..unit.mediation.conftest import HEAD, TOOLS
 from .hosts import USER
 
@@ -104,16 +101,7 @@ def test_a_hand_in_the_file_of_a_mediator_is_found(edit: str, tmp_path: Path, ke
     _worked(tmp_path / "other.db", keys, "b")
     for seed in range(3):
         changed = copy(tmp_path / "mine.db", tmp_path / f"changed{seed}.db")
-        assert _faults(changed, keys, witness) == []
+        assert faults_of(changed, keys, witness) == []
         tamper(changed, edit, random.Random(f"{edit} {seed}"), tmp_path / "other.db")
-        faults = _faults(changed, keys, witness)
+        faults = faults_of(changed, keys, witness)
         assert faults and all(fault.startswith("record ") for fault in faults), faults
-
-
-def _faults(path: Path, signer: Any, witness: dict[str, Any]) -> list[str]:
-    database = Database(path)
-    try:
-        report = verified_ledger(SqliteLedger(database), public=signer.public, witness=[witness])
-        return [str(fault) for fault in report.faults]
-    finally:
-        database.close()

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from policy_engine.audit.exporting import verified_ledger
 from policy_engine.audit.log import Audit
 from policy_engine.audit.signing import Signer
 from policy_engine.runtime.ports.audit import Record
@@ -126,3 +127,13 @@ def copy(path: Path, to: Path) -> Path:
             shutil.copy(f"{path}{end}", f"{to}{end}")
             Path(f"{to}{end}").chmod(0o600)
     return to
+
+
+def faults_of(path: Path, signer: Signer, witness: dict[str, Any]) -> list[str]:
+    """What `policy audit verify` finds in a file, with a statement that was taken outside."""
+    database = Database(path)
+    try:
+        report = verified_ledger(SqliteLedger(database), public=signer.public, witness=[witness])
+        return [str(fault) for fault in report.faults]
+    finally:
+        database.close()

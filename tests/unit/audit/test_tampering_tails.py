@@ -15,7 +15,7 @@ from policy_engine.audit.signing import Signer, new_key, signer_of
 from policy_engine.runtime.ports.audit import Record
 from policy_engine.stores.sqlite.database import Database
 from policy_engine.stores.sqlite.ledger import SqliteLedger
-from tests.unit.audit.tampering import copy, store
+from tests.unit.audit.tampering import copy, faults_of, store
 from tests.unit.audit.tampering_tails import EDITS, tamper
 
 ROUNDS = max(4, int(os.environ.get("POLICY_CASES", "0")) // 1000)
@@ -42,18 +42,9 @@ def stores(tmp_path_factory: pytest.TempPathFactory, signer: Signer) -> list[Sto
         database = Database(path)
         witness = Audit(SqliteLedger(database), signer=signer).checkpoint()
         database.close()
-        assert witness is not None and faults(path, signer, witness) == []
+        assert witness is not None and faults_of(path, signer, witness) == []
         made.append((path, other, witness))
     return made
-
-
-def faults(path: Path, signer: Signer, witness: dict[str, object]) -> list[str]:
-    database = Database(path)
-    try:
-        report = verified_ledger(SqliteLedger(database), public=signer.public, witness=[witness])
-        return [str(fault) for fault in report.faults]
-    finally:
-        database.close()
 
 
 @pytest.mark.parametrize("edit", [*EDITS, "remove"])
@@ -63,14 +54,14 @@ def test_a_changed_tail_is_found(edit: str, tmp_path: Path, signer: Signer, stor
     for seed, (path, other, witness) in enumerate(stores):
         changed = copy(path, tmp_path / f"{seed}.db")
         tamper(changed, edit, random.Random(f"{edit} {seed}"), other)
-        found = faults(changed, signer, witness)
+        found = faults_of(changed, signer, witness)
         assert found, (edit, seed)
         assert all(fault.startswith("record ") for fault in found)
         database = Database(changed)
         with suppress(AuditError):
             Audit(SqliteLedger(database, tail=seed % 2 == 0)).append(RECORD)
         database.close()
-        assert faults(changed, signer, witness), (edit, seed)
+        assert faults_of(changed, signer, witness), (edit, seed)
 
 
 @pytest.mark.parametrize("edit", ["flip", "swap", "drop", "double", "remove", "another's", "empty", "zeros"])
@@ -114,9 +105,9 @@ def test_what_was_torn_off_by_a_kill_is_no_fault(tmp_path: Path, signer: Signer,
         for name, more in (("half", tail[-40:-1]), ("zeros", bytes(100)), ("byte", b"x")):
             torn = copy(path, tmp_path / f"{name}{seed}.db")
             Path(f"{torn}-tail").write_bytes(tail + more)
-            assert faults(torn, signer, witness) == []
+            assert faults_of(torn, signer, witness) == []
             database = Database(torn)
             for _ in range(3):
                 Audit(SqliteLedger(database)).append(RECORD)
             database.close()
-            assert faults(torn, signer, witness) == []
+            assert faults_of(torn, signer, witness) == []
