@@ -91,7 +91,7 @@ class SqliteLedger:
 
     def _appended(self, build: Callable[[Head], Batch]) -> bool:
         """False where others have begun a tail meanwhile, or given one up: then it is done again."""
-        tail = self._tail
+        tail, fresh = self._tail, self._tail is None
         if tail is None:
             name = self._in_the_tables(build)
             if name is None:
@@ -103,6 +103,8 @@ class SqliteLedger:
             end = tail.look()
             if end is None or not end.clean or not self._tailed or _full(tail, end):
                 return self._folded(tail, build)
+            if fresh:
+                self._see_that_it_is_whole(tail)
             self._know(end.head)
             batch = build(end.head)
             if batch.erased or batch.policies:
@@ -112,6 +114,13 @@ class SqliteLedger:
                 tail.extend(batch.rows)
             self._last = tail.last
             return True
+
+    def _see_that_it_is_whole(self, tail: Tail) -> None:
+        """Nothing is written behind what cannot be read: whoever goes on with a tail of others reads it once."""
+        found = tail.contents()
+        if found.damage is not None:
+            self._tail = None
+            raise self._reading.damaged(found)
 
     def _in_the_tables(self, build: Callable[[Head], Batch]) -> bytes | None:
         """A batch in a transaction, and a tail for what follows. Its name, and nothing kept, where one is in use already."""

@@ -65,17 +65,18 @@ def test_a_changed_tail_is_found(edit: str, tmp_path: Path, signer: Signer, stor
 
 
 @pytest.mark.parametrize("edit", ["flip", "swap", "drop", "double", "remove", "another's", "empty", "zeros"])
+@pytest.mark.parametrize("tail", [True, False])
 def test_nothing_is_written_behind_what_cannot_be_read(
-    edit: str, tmp_path: Path, signer: Signer, stores: list[Store]
+    edit: str, tail: bool, tmp_path: Path, signer: Signer, stores: list[Store]
 ) -> None:
-    """Once its rows have to be moved, a tail that is damaged stops the log; the message names the file."""
+    """A tail that is damaged stops the log, whether it is gone on with or its rows are moved; the message names the file."""
     for seed, (path, other, _) in enumerate(stores):
         changed = copy(path, tmp_path / f"{seed}.db")
         tamper(changed, edit, random.Random(f"{edit} {seed}"), other)
         database = Database(changed)
         before = Path(f"{changed}-tail").read_bytes() if edit != "remove" else b""
         with pytest.raises(AuditError, match=f"{seed}.db-tail"):
-            Audit(SqliteLedger(database, tail=False)).append(RECORD)
+            Audit(SqliteLedger(database, tail=tail)).append(RECORD)
         database.close()
         assert edit == "remove" or Path(f"{changed}-tail").read_bytes() == before
 
