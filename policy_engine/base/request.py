@@ -39,7 +39,7 @@ class RunPrincipal(Principal):
     __slots__ = ("known",)
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
-        super().__init__(**fields)
+        self.fields = dict(fields)
         self.known: tuple[object, dict[str, Any]] | None = None
 
 

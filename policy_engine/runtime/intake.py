@@ -124,8 +124,3 @@ def moment(at: Any) -> Timestamp:
         return timestamp_of(at)
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise MisfitError("at", "is not a moment with a time zone") from None
-
-
-def record_type_of(policy: CompiledPolicy, tool: str) -> RecordType | None:
-    """The declared arguments of a tool, for messages."""
-    return policy.tools[tool].input

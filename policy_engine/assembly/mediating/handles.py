@@ -17,8 +17,8 @@ from policy_engine.assembly.mediating.resuming import resumed
 from policy_engine.assembly.mediating.sync_driver import SyncDriver
 from policy_engine.base.refusals import Denied
 from policy_engine.base.request import Agent, request_of
-from policy_engine.base.values import Timestamp
 from policy_engine.runtime.mediation.call import Call, refusal
+from policy_engine.runtime.mediation.digests import moment
 from policy_engine.runtime.mediation.effects import Flow, immediate
 from policy_engine.runtime.mediation.events import happen
 from policy_engine.runtime.mediation.lifecycle import (
@@ -152,7 +152,7 @@ class _Held:
         world = run.world
         own = f"#{next(run.numbers)}" if id is None else f"#{id}" if id.startswith("#") else id
         name = run.prefix + own
-        at = Timestamp(world.clocks.now() // 1000 * 1000)  # as `moment`
+        at = moment(world.clocks.now())
         mode = world.mode if world.mode_until is None else world.mode_now()
         request = request_of(tool, args, run.principal, run.agent, run.context, own, at, annotations or {}, digest)
         function = execute if execute is not None else world.wishes.tools.get(tool)

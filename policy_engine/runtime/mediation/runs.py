@@ -87,7 +87,7 @@ class MediatedRun:
     def __post_init__(self) -> None:
         if type(self.principal) is Principal or type(self.principal) is dict:
             fields = self.principal.fields if isinstance(self.principal, Principal) else self.principal
-            self.principal = RunPrincipal(fields) if all(type(name) is str for name in fields) else self.principal
+            self.principal = RunPrincipal(fields)
         self.prefix = f"{self.id.replace('%', '%25').replace('/', '%2F')}/"
 
     def note(self, what: bytes) -> None:

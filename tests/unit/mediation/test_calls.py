@@ -10,6 +10,7 @@ import pytest
 from policy_engine import Denied, Mediator, NotRun, Principal
 
 USER = Principal(id="u1", tenant="acme")
+GOOD = {"id": "7", "card": "1", "tenant": "acme"}
 
 
 def records(mediator: Mediator, kind: str) -> list[Any]:
@@ -170,3 +171,42 @@ def test_a_commit_that_failed_stands_in_the_outcome(mediate: Callable[..., Media
         mediator._stores.counters.commit = kept  # type: ignore[method-assign]
     (outcome,) = records(mediator, "outcome")
     assert ["commit", "failed"] in outcome.body["limits"]
+
+
+@pytest.mark.parametrize("rules", ["", 'rewrite card on crm.look redact result.card with "****"'])
+def test_functions_of_the_host_are_never_asked_under_the_lock_of_a_run(rules: str, mediate: Callable[..., Mediator]) -> None:
+    """They may use the run: what a call cost, and what its result is as data, also where the first look was interrupted."""
+    locked: list[bool] = []
+    interrupts = [KeyboardInterrupt()]
+
+    def to_data(value: Any) -> Any:
+        locked.append(run._run.lock.locked())
+        if interrupts:
+            raise interrupts.pop()
+        return value
+
+    def cost(tool: str, value: Any) -> float:
+        locked.append(run._run.lock.locked())
+        return 1.0
+
+    with mediate(rules, to_data=to_data, cost=cost).run(principal=USER) as run:
+        with pytest.raises(KeyboardInterrupt):
+            run.call("crm.look", {"id": "7"}, execute=lambda id: GOOD)
+        run.call("crm.look", {"id": "7"}, execute=lambda id: GOOD)
+    assert len(locked) >= 4 and not any(locked)
+
+
+def test_a_run_goes_on_for_whom_it_began(mediate: Callable[..., Mediator]) -> None:
+    """What the host does to the principal's record afterwards changes nothing."""
+    mediator = mediate('deny strangers on crm.look when principal.tenant != "acme"')
+    for given in (Principal(id="u1", tenant="acme"), {"id": "u1", "tenant": "acme"}):
+        with mediator.run(principal=given) as run:
+            fields: Any = given if isinstance(given, dict) else given.fields
+            fields["tenant"] = "evil"
+            assert run.call("crm.look", {"id": "7"}, execute=lambda id: GOOD) == GOOD
+
+
+def test_a_field_of_a_principal_may_have_any_name(mediate: Callable[..., Mediator]) -> None:
+    """Those that Python takes for its own too."""
+    with mediate().run(principal={"id": "u1", "tenant": "acme", "self": "me"}) as run:
+        assert run.call("crm.look", {"id": "7"}, execute=lambda id: GOOD) == GOOD

@@ -35,8 +35,7 @@ def decide(call: Call) -> None:
         call.seen = run.history.length
         decision = call.given or call.policy.decide(call.request, run=run.history, approvals=call.answers)
         note(call, _STATUS.get(decision.effect, "denied") if call.enforced else "running", decision)
-    call.decision = call.decided = decision
-    call.cause = "policy" if call.given is None else "instead"
+    call.settle(decision, "policy" if call.given is None else "instead")
     call.spent("decide", begun)
     if decision.effect == "deny" and call.enforced:
         raise Refused(decision, "policy")
